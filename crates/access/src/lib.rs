@@ -1,0 +1,2 @@
+//! What IMAP and POP3 requests do to a mailbox.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! The scanner worker.
+fn main() {}

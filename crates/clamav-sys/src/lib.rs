@@ -1,0 +1,2 @@
+//! A thin binding to libclamav 1.x.
+

@@ -1,0 +1,2 @@
+//! Domains, accounts and aliases: who is a recipient.
+#![forbid(unsafe_code)]

@@ -1,0 +1,3 @@
+//! The mail server's program.
+#![forbid(unsafe_code)]
+fn main() {}

@@ -1,0 +1,2 @@
+//! IMAP as a pure protocol: framing, commands and responses.
+#![forbid(unsafe_code)]

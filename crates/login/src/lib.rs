@@ -1,0 +1,2 @@
+//! Passwords verified at an even pace; makes Login.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! The message file and its index row, kept together.
+#![forbid(unsafe_code)]

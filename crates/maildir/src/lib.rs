@@ -1,0 +1,2 @@
+//! Message files: durable writes, names, listings.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! A message's structure and decoded parts, within fixed budgets.
+#![forbid(unsafe_code)]

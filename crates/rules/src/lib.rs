@@ -1,0 +1,2 @@
+//! The administrator's ordered form rules.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! A message while it arrives and until it is delivered.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! Certificates: our own CA, and what TLS listeners use.
+#![forbid(unsafe_code)]

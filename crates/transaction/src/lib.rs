@@ -1,0 +1,2 @@
+//! An arriving message, stage by stage.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! Evidence in, one verdict out, with its reasons.
+#![forbid(unsafe_code)]

@@ -1,0 +1,1 @@
+//! Nothing to run here; the tests are under `tests/`.
