@@ -1,2 +1,4 @@
 //! An arriving message, stage by stage.
 #![forbid(unsafe_code)]
+
+pub mod trace;
