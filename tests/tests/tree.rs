@@ -87,8 +87,7 @@ fn assert_no_cycle(manifests: &BTreeMap<String, BTreeSet<String>>) {
 #[test]
 fn the_graph_stays_small() {
     let manifests = manifests();
-    let edges: usize =
-        manifests.values().map(|d| d.iter().filter(|d| manifests.contains_key(*d)).count()).sum();
+    let edges: usize = manifests.values().map(|d| d.iter().filter(|d| manifests.contains_key(*d)).count()).sum();
     println!("{} crates, {edges} edges", manifests.len());
     assert!(manifests.len() <= MAX_CRATES, "{} crates", manifests.len());
     assert!(edges <= MAX_EDGES, "{edges} edges between crates");
@@ -130,7 +129,11 @@ fn files_are_short() {
     let median = lengths[lengths.len() / 2].0;
     let ninetieth = lengths[lengths.len() * 9 / 10].0;
     let longest = lengths.last().expect("files");
-    println!("production lines per file: median {median}, 90th {ninetieth}, longest {} ({})", longest.0, longest.1.display());
+    println!(
+        "production lines per file: median {median}, 90th {ninetieth}, longest {} ({})",
+        longest.0,
+        longest.1.display()
+    );
     assert!(longest.0 <= MAX_FILE_LINES, "{} has {} lines", longest.1.display(), longest.0);
     assert!(median <= MAX_MEDIAN);
 }
