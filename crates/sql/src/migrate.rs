@@ -1,0 +1,88 @@
+//! Bringing a schema up to date when the server or a command starts.
+
+use std::time::Duration;
+
+use sqlx::migrate::Migrator;
+
+use crate::pool::Pools;
+use crate::{Pool, SqlError};
+
+/// How often SQLite is tried when another process migrates at the same time.
+const ATTEMPTS: u32 = 5;
+
+/// A set of migrations in both dialects, with a bookkeeping table of its own,
+/// since two sets may live in one database:
+///
+/// ```ignore
+/// let schema = sql::Schema::new(
+///     "_gatepost_index_migrations",
+///     sqlx::migrate!("../../schema/index/mysql"),
+///     sqlx::migrate!("../../schema/index/sqlite"),
+/// );
+/// pool.migrate(&schema).await?;
+/// ```
+///
+/// (The macro wants `sqlx` among the caller's dependencies.)
+///
+/// A migration that was applied somewhere is never edited again; a `build.rs`
+/// with `cargo::rerun-if-changed=../../schema/…` notices new files.
+#[derive(Debug)]
+pub struct Schema {
+    mysql: Migrator,
+    sqlite: Migrator,
+}
+
+impl Schema {
+    /// Puts the two dialects together; `table` is the bookkeeping table.
+    #[must_use]
+    pub fn new(table: &'static str, mut mysql: Migrator, mut sqlite: Migrator) -> Self {
+        mysql.dangerous_set_table_name(table);
+        sqlite.dangerous_set_table_name(table);
+        Self { mysql, sqlite }
+    }
+
+    /// Without the lock that the migrator takes on MySQL.
+    fn without_lock(&self) -> Migrator {
+        Migrator {
+            migrations: self.mysql.migrations.clone(),
+            locking: false,
+            table_name: self.mysql.table_name.clone(),
+            ..Migrator::DEFAULT
+        }
+    }
+}
+
+impl Pool {
+    /// Applies what is missing. Several processes may do so at the same time.
+    ///
+    /// # Errors
+    ///
+    /// [`SqlError::Migration`] where the database does not fit (changed by
+    /// hand, newer than this program, half applied), otherwise as any
+    /// statement.
+    pub async fn migrate(&self, schema: &Schema) -> Result<(), SqlError> {
+        match &self.pools {
+            // A Galera cluster has no GET_LOCK that holds on all its nodes
+            // (and may refuse it); everywhere else it keeps two processes
+            // that start together from applying the same migration twice.
+            Pools::MySql(pool) if self.is_cluster().await? => Ok(schema.without_lock().run(pool).await?),
+            Pools::MySql(pool) => Ok(schema.mysql.run(pool).await?),
+            Pools::Sqlite { writer, .. } => {
+                // A migration is one transaction here: whoever comes second
+                // fails, and finds it applied when it tries again.
+                for _ in 1..ATTEMPTS {
+                    if schema.sqlite.run(writer).await.is_ok() {
+                        return Ok(());
+                    }
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                Ok(schema.sqlite.run(writer).await?)
+            }
+        }
+    }
+
+    async fn is_cluster(&self) -> Result<bool, SqlError> {
+        let on = self.fetch_optional("SHOW VARIABLES LIKE 'wsrep_on'", &[], |row| Ok(row.text(1)? == "ON")).await?;
+        Ok(on.unwrap_or(false))
+    }
+}
