@@ -1,0 +1,238 @@
+//! Headers and bodies as text, for searching: transfer encodings, encoded
+//! words and charsets undone.
+
+use std::borrow::Cow;
+
+use mail_parser::decoders::base64::base64_decode;
+use mail_parser::decoders::charsets::map::charset_decoder;
+use mail_parser::decoders::quoted_printable::{quoted_printable_decode, quoted_printable_decode_char};
+
+use crate::structure::{Encoding, Part};
+
+/// Encoded words have at most 75 characters (RFC 2047 §2); longer ones are
+/// written, but one without an end must not make us look through the rest of
+/// the header again and again.
+const MAX_WORD: usize = 2000;
+
+/// The body of a text part, decoded; nothing for other types.
+#[must_use]
+pub fn body(message: &[u8], part: &Part) -> Option<String> {
+    let content = &part.content_type;
+    if !content.is("text", "") {
+        return None;
+    }
+    let bytes = decoded(message, part);
+    Some(charset(&bytes, content.parameters().get("charset").unwrap_or(b"utf-8")))
+}
+
+/// The body with its transfer encoding undone; as it is where the encoding is
+/// broken.
+#[must_use]
+pub fn decoded<'a>(message: &'a [u8], part: &Part) -> Cow<'a, [u8]> {
+    let raw = &message[part.body.range()];
+    let decoded = match part.encoding {
+        Encoding::Base64 => base64_decode(raw),
+        Encoding::QuotedPrintable => quoted_printable_decode(raw),
+        Encoding::SevenBit | Encoding::EightBit | Encoding::Binary => None,
+    };
+    decoded.map_or(Cow::Borrowed(raw), Cow::Owned)
+}
+
+/// Bytes in a named charset as text; an unknown one is read as UTF-8. Never
+/// fails: what cannot be read is replaced.
+#[must_use]
+pub fn charset(bytes: &[u8], name: &[u8]) -> String {
+    // What says ASCII and has other octets is most often UTF-8.
+    if let Ok(text) = std::str::from_utf8(bytes)
+        && (name.eq_ignore_ascii_case(b"utf-8") || name.eq_ignore_ascii_case(b"us-ascii"))
+    {
+        return text.to_owned();
+    }
+    match charset_decoder(name.trim_ascii()) {
+        Some(decode) => decode(bytes),
+        None => String::from_utf8_lossy(bytes).into_owned(),
+    }
+}
+
+/// A header field's value unfolded, its encoded words decoded (RFC 2047).
+#[must_use]
+pub fn header(value: &[u8]) -> String {
+    let unfolded: Vec<u8> = value.iter().copied().filter(|b| !matches!(b, b'\r' | b'\n')).collect();
+    let mut out = String::with_capacity(unfolded.len());
+    let mut rest = unfolded.trim_ascii();
+    let mut pending = Pending::default();
+    while let Some(start) = find(rest, b"=?") {
+        let (before, from) = rest.split_at(start);
+        let Some((word, after)) = encoded_word(from) else {
+            pending.flush(&mut out);
+            out.push_str(&String::from_utf8_lossy(&rest[..start + 2]));
+            rest = &rest[start + 2..];
+            continue;
+        };
+        // White space between two encoded words is not shown (RFC 2047 §6.2).
+        if !(pending.is_open() && before.trim_ascii().is_empty()) {
+            pending.flush(&mut out);
+            out.push_str(&String::from_utf8_lossy(before));
+        }
+        pending.add(&word, &mut out);
+        rest = after;
+    }
+    pending.flush(&mut out);
+    out.push_str(&String::from_utf8_lossy(rest));
+    out
+}
+
+/// The form in which two texts are compared: without regard to case.
+#[must_use]
+pub fn fold_case(text: &str) -> String {
+    text.to_lowercase()
+}
+
+/// Octets of adjacent words in one charset: some writers split a character
+/// between two words.
+#[derive(Default)]
+struct Pending<'a> {
+    charset: Option<&'a [u8]>,
+    bytes: Vec<u8>,
+}
+
+impl<'a> Pending<'a> {
+    fn is_open(&self) -> bool {
+        self.charset.is_some()
+    }
+
+    fn add(&mut self, word: &Word<'a>, out: &mut String) {
+        if self.charset.is_some_and(|charset| !charset.eq_ignore_ascii_case(word.charset)) {
+            self.flush(out);
+        }
+        self.charset = Some(word.charset);
+        self.bytes.extend_from_slice(&word.bytes);
+    }
+
+    fn flush(&mut self, out: &mut String) {
+        if let Some(name) = self.charset.take() {
+            out.push_str(&charset(&self.bytes, name));
+            self.bytes.clear();
+        }
+    }
+}
+
+struct Word<'a> {
+    charset: &'a [u8],
+    bytes: Vec<u8>,
+}
+
+/// `=?charset?encoding?text?=`, and what stands behind it.
+fn encoded_word(from: &[u8]) -> Option<(Word<'_>, &[u8])> {
+    let window = &from[..from.len().min(MAX_WORD)];
+    let inner = window.strip_prefix(b"=?")?;
+    let (charset, inner) = split_at_mark(inner)?;
+    let (encoding, inner) = split_at_mark(inner)?;
+    let end = find(inner, b"?=")?;
+    let text = &inner[..end];
+    let bytes = match encoding {
+        b"q" | b"Q" => q_word(text),
+        b"b" | b"B" => base64_decode(text)?,
+        _ => return None,
+    };
+    // A language may follow the charset (RFC 2231 §5).
+    let charset = charset.split(|b| *b == b'*').next()?;
+    let behind = window.len() - inner.len() + end + 2;
+    Some((Word { charset, bytes }, &from[behind..]))
+}
+
+fn split_at_mark(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let at = text.iter().position(|b| *b == b'?')?;
+    Some((&text[..at], &text[at + 1..]))
+}
+
+fn q_word(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut at = 0;
+    while at < text.len() {
+        let pair = text.get(at + 1..at + 3).filter(|_| text[at] == b'=');
+        match pair.and_then(|pair| hex_pair(pair[0], pair[1])) {
+            Some(byte) => {
+                out.push(byte);
+                at += 3;
+            }
+            None => {
+                out.push(if text[at] == b'_' { b' ' } else { text[at] });
+                at += 1;
+            }
+        }
+    }
+    out
+}
+
+pub(crate) fn hex_pair(high: u8, low: u8) -> Option<u8> {
+    quoted_printable_decode_char(high, low)
+}
+
+fn find(text: &[u8], wanted: &[u8; 2]) -> Option<usize> {
+    text.windows(2).position(|pair| pair == wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::{Limits, Structure};
+    use proptest::prelude::*;
+
+    #[test]
+    fn headers() {
+        let cases: [(&[u8], &str); 9] = [
+            (b" plain\r\n folded", "plain folded"),
+            (b"=?utf-8?Q?caf=C3=A9_au?= =?UTF-8?b?IGxhaXQ=?=", "caf\u{e9} au lait"),
+            (b"a =?iso-8859-1?q?=E4?= b", "a \u{e4} b"),
+            (b"=?utf-8?q?=C3?=\r\n =?utf-8?q?=A9?=", "\u{e9}"),
+            (b"=?utf-8*de?q?x?=", "x"),
+            (b"=?nonsense?q?x=41?=", "xA"),
+            (b"=?utf-8?x?y?= =?broken", "=?utf-8?x?y?= =?broken"),
+            (b"=?utf-8?q?=zz=?=", "=zz="),
+            ("gr\u{fc}n".as_bytes(), "gr\u{fc}n"),
+        ];
+        for (value, expected) in cases {
+            assert_eq!(header(value), expected);
+        }
+    }
+
+    #[test]
+    fn bodies() {
+        let cases: [(&str, &[u8], Option<&str>); 6] = [
+            ("", b"hi\n", Some("hi\n")),
+            ("Content-Type: text/html; charset=iso-8859-1\n", b"\xe4", Some("\u{e4}")),
+            ("Content-Transfer-Encoding: base64\n", b"w6Q=\n", Some("\u{e4}")),
+            ("Content-Transfer-Encoding: quoted-printable\n", b"a=\nb=C3=A4", Some("ab\u{e4}")),
+            ("Content-Transfer-Encoding: base64\n", b"!!", Some("!!")),
+            ("Content-Type: image/png\n", b"x", None),
+        ];
+        for (head, bytes, expected) in cases {
+            let message = [head.as_bytes(), b"\n", bytes].concat();
+            let structure = Structure::parse(&message, &Limits::default());
+            assert_eq!(body(&message, structure.root()).as_deref(), expected, "{head}");
+        }
+    }
+
+    #[test]
+    fn hostile_headers_take_linear_time() {
+        let start = Instant::now();
+        for piece in ["=?utf-8?q?", "=?", "=?utf-8?b?AAAA", "=?a?q?=?"] {
+            let value = piece.repeat((256 << 10) / piece.len());
+            let _ = header(value.as_bytes());
+        }
+        assert!(start.elapsed() < Duration::from_secs(20));
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(value in proptest::collection::vec(any::<u8>(), 0..60), name in "[a-zA-Z0-9-]{0,50}") {
+            let _ = header(&value);
+            let _ = charset(&value, name.as_bytes());
+            let word = [b"=?utf-8?q?", value.as_slice(), b"?="].concat();
+            let _ = header(&word);
+        }
+    }
+}
