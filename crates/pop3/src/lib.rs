@@ -1,2 +1,20 @@
 //! POP3 as a pure protocol machine: bytes in, events and bytes out.
+//!
+//! [`Session`] cuts the client's bytes into commands, knows which are lawful
+//! when (RFC 1939), and answers by itself what needs no mailbox. [`Maildrop`]
+//! numbers the messages of one session, and [`Stuffer`] turns a file into the
+//! lines of RETR and TOP.
 #![forbid(unsafe_code)]
+
+mod command;
+mod line;
+mod maildrop;
+mod reply;
+mod session;
+mod stuffing;
+
+pub use command::{COMMANDS, Command, MessageNumber, Row, State, SyntaxError};
+pub use maildrop::{Entry, Maildrop, NotThere, UniqueId};
+pub use reply::{Code, Reply};
+pub use session::{Event, LoginFailure, Patience, Session, Settings, Update};
+pub use stuffing::{Part, Stuffer};
