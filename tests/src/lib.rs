@@ -1,1 +1,5 @@
-//! Nothing to run here; the tests are under `tests/`.
+//! What tests of the whole tree share: the bodies of the fuzz targets, which
+//! plain tests replay over the kept corpora.
+#![forbid(unsafe_code)]
+
+pub mod fuzz;
