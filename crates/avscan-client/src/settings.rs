@@ -1,0 +1,102 @@
+//! What the scanner is started with.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use avscan_wire::{Limits, Options, Sandbox};
+
+use crate::error::StartError;
+
+/// The scanner's settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The program `gatepost-avscan`.
+    pub worker: PathBuf,
+    /// The folder of signature files.
+    pub signatures: PathBuf,
+    /// Where each worker gets a folder of its own for what libclamav unpacks;
+    /// should be in memory.
+    pub scratch: PathBuf,
+    /// What to do where the kernel cannot hold a worker in.
+    pub sandbox: Sandbox,
+    /// Where a scan gives up. `limits.max_file` must be at least the largest
+    /// message that is taken.
+    pub limits: Limits,
+    /// How many messages one worker scans at once.
+    pub threads: u16,
+    /// How many messages may wait for their turn; beyond, scans are refused.
+    pub waiting: usize,
+    /// How long a worker may be silent about one message before it is killed.
+    /// More than twice `limits.max_time_ms`, which ends a scan in an orderly way.
+    pub hang_after: Duration,
+    /// How long a worker may take to load the signatures.
+    pub load_within: Duration,
+}
+
+impl Settings {
+    /// The usual settings for a worker and a signature folder: two messages at
+    /// once, 512 may wait, scratch in `/dev/shm`, the sandbox required.
+    #[must_use]
+    pub fn new(worker: PathBuf, signatures: PathBuf) -> Self {
+        Self {
+            worker,
+            signatures,
+            scratch: PathBuf::from("/dev/shm"),
+            sandbox: Sandbox::Required,
+            limits: Limits::default(),
+            threads: 2,
+            waiting: 512,
+            hang_after: Duration::from_secs(60),
+            load_within: Duration::from_secs(300),
+        }
+    }
+
+    pub(crate) fn check(&self) -> Result<(), StartError> {
+        if !self.worker.is_file() {
+            return Err(StartError::NoWorker(self.worker.clone()));
+        }
+        for (name, is_zero) in [
+            ("threads", self.threads == 0),
+            ("waiting", self.waiting == 0),
+            ("hang_after", self.hang_after.is_zero()),
+            ("load_within", self.load_within.is_zero()),
+        ] {
+            if is_zero {
+                return Err(StartError::Zero(name));
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn options(&self, scratch: PathBuf) -> Options {
+        Options {
+            signatures: self.signatures.clone(),
+            scratch,
+            threads: self.threads,
+            sandbox: self.sandbox,
+            limits: self.limits,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_work_is_refused() {
+        let good = Settings::new("/proc/self/exe".into(), "/nowhere".into());
+        assert_eq!(good.check(), Ok(()));
+        let check = |change: fn(&mut Settings), expected| {
+            let mut settings = good.clone();
+            change(&mut settings);
+            assert_eq!(settings.check(), Err(expected));
+        };
+        check(|s| s.worker = "/nowhere/w".into(), StartError::NoWorker("/nowhere/w".into()));
+        check(|s| s.worker = "/".into(), StartError::NoWorker("/".into()));
+        check(|s| s.threads = 0, StartError::Zero("threads"));
+        check(|s| s.waiting = 0, StartError::Zero("waiting"));
+        check(|s| s.hang_after = Duration::ZERO, StartError::Zero("hang_after"));
+        check(|s| s.load_within = Duration::ZERO, StartError::Zero("load_within"));
+    }
+}
