@@ -1,0 +1,151 @@
+//! What arrived and was not used yet: one block of the socket and at most one
+//! command line that is not whole.
+
+/// Octets that are taken beyond the longest line.
+const BLOCK: usize = 32 * 1024;
+/// A line of more than so many times the allowed length has no end.
+const PATIENCE: usize = 32;
+/// An idle connection keeps no more memory than this.
+const KEPT: usize = 2048;
+
+/// The input buffer.
+#[derive(Debug)]
+pub(crate) struct Input {
+    bytes: Vec<u8>,
+    start: usize,
+    max_line: usize,
+    /// Octets of the line that is too long, while its end is looked for.
+    overlong: usize,
+}
+
+/// What the buffer begins with.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Line {
+    /// A line without its CRLF.
+    Whole(Vec<u8>),
+    /// A line longer than allowed, thrown away.
+    TooLong,
+    /// A line so long that waiting for its end is pointless.
+    Endless,
+    /// Not a whole line yet.
+    Partial,
+}
+
+impl Input {
+    pub(crate) fn new(max_line: usize) -> Self {
+        Self { bytes: Vec::new(), start: 0, max_line: max_line.max(64), overlong: 0 }
+    }
+
+    /// Takes as many octets as there is room for; returns how many.
+    pub(crate) fn feed(&mut self, bytes: &[u8]) -> usize {
+        let taken = bytes.len().min(self.room());
+        self.bytes.drain(..self.start);
+        self.start = 0;
+        self.bytes.extend_from_slice(&bytes[..taken]);
+        taken
+    }
+
+    pub(crate) fn room(&self) -> usize {
+        (BLOCK + self.max_line).saturating_sub(self.rest().len())
+    }
+
+    /// What is there.
+    pub(crate) fn rest(&self) -> &[u8] {
+        &self.bytes[self.start..]
+    }
+
+    /// Uses up the first octets.
+    pub(crate) fn advance(&mut self, octets: usize) {
+        self.start = (self.start + octets).min(self.bytes.len());
+        if self.start == self.bytes.len() {
+            self.bytes.clear();
+            self.start = 0;
+        }
+    }
+
+    /// Throws everything away; returns how much that was.
+    pub(crate) fn drop_all(&mut self) -> usize {
+        let dropped = self.rest().len();
+        self.advance(dropped);
+        self.overlong = 0;
+        dropped
+    }
+
+    /// Gives back memory that only a block of a message needs.
+    pub(crate) fn relax(&mut self) {
+        if self.bytes.is_empty() && self.bytes.capacity() > KEPT {
+            self.bytes = Vec::new();
+        }
+    }
+
+    /// The next command line. Only CRLF ends it (RFC 5321 §2.3.8): who takes
+    /// another end as well reads other commands than the proxy before him.
+    pub(crate) fn line(&mut self) -> Line {
+        let rest = self.rest();
+        if let Some(end) = rest.windows(2).position(|pair| pair == b"\r\n") {
+            let line = rest[..end].to_vec();
+            self.advance(end + 2);
+            let length = std::mem::take(&mut self.overlong) + end + 2;
+            return if length > self.max_line { Line::TooLong } else { Line::Whole(line) };
+        }
+        // A CR at the end may be half of the line's end.
+        let held = usize::from(rest.last() == Some(&b'\r'));
+        if rest.len() <= self.max_line && self.overlong == 0 {
+            return Line::Partial;
+        }
+        let dropped = rest.len() - held;
+        self.overlong += dropped;
+        self.advance(dropped);
+        if self.overlong > self.max_line * PATIENCE { Line::Endless } else { Line::Partial }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines() {
+        let mut input = Input::new(64);
+        assert_eq!(input.feed(b"NOOP\r\nQUI"), 9);
+        assert_eq!(input.line(), Line::Whole(b"NOOP".to_vec()));
+        assert_eq!(input.line(), Line::Partial);
+        input.feed(b"T\r");
+        assert_eq!(input.line(), Line::Partial);
+        input.feed(b"\n");
+        assert_eq!(input.line(), Line::Whole(b"QUIT".to_vec()));
+        input.feed(b"a\nb\rc\r\r\n");
+        assert_eq!(input.line(), Line::Whole(b"a\nb\rc\r".to_vec()));
+    }
+
+    #[test]
+    fn a_line_may_be_as_long_as_allowed() {
+        for (length, expected) in [(62, Line::Whole(vec![b'a'; 62])), (63, Line::TooLong), (500, Line::TooLong)] {
+            for step in [1, 7, 1000] {
+                let mut input = Input::new(64);
+                let line = [vec![b'a'; length], b"\r\nNOOP\r\n".to_vec()].concat();
+                let mut found = Vec::new();
+                for piece in line.chunks(step) {
+                    assert_eq!(input.feed(piece), piece.len());
+                    found.extend(std::iter::from_fn(|| Some(input.line()).filter(|line| *line != Line::Partial)));
+                }
+                assert_eq!(found.len(), 2, "{length} in steps of {step}");
+                assert_eq!((&found[0], &found[1]), (&expected, &Line::Whole(b"NOOP".to_vec())));
+            }
+        }
+    }
+
+    #[test]
+    fn memory_has_a_bound() {
+        let mut input = Input::new(64);
+        let taken = input.feed(&vec![b'a'; 10 * BLOCK]);
+        assert_eq!((taken, input.room()), (BLOCK + 64, 0));
+        assert_eq!(input.line(), Line::Endless);
+        assert_eq!(input.drop_all(), 0);
+        input.relax();
+        assert_eq!(input.bytes.capacity(), 0);
+        let mut drip = Input::new(64);
+        let endless = (0..5000).any(|_| drip.feed(b"a") == 1 && drip.line() == Line::Endless);
+        assert!(endless && drip.rest().len() <= 65);
+    }
+}
