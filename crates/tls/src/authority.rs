@@ -204,9 +204,13 @@ fn authority_params(title: &HostName, scope: &Scope, now: SystemTime) -> Result<
 
 fn server_params(hosts: &[HostName], now: SystemTime, until: SystemTime) -> Result<CertificateParams, TlsError> {
     let mut params = dated(now, until)?;
-    if let Some(title) = hosts.first() {
-        params.distinguished_name = named(&title.to_string());
-    }
+    params.distinguished_name = match hosts.first() {
+        Some(HostName::Dns(title)) => named(title.as_str()),
+        // A bare address would be taken for a DNS name by OpenSSL, which then
+        // holds it against the constraints on those.
+        Some(HostName::Ip(title)) => named(&format!("server at {title}")),
+        None => DistinguishedName::new(),
+    };
     for host in hosts {
         params.subject_alt_names.push(match host {
             HostName::Dns(domain) => SanType::DnsName(domain.as_str().try_into()?),
