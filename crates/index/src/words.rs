@@ -333,6 +333,32 @@ impl SpecialUse {
     }
 }
 
+/// The pairs of a system flag and its letter in a file name.
+const LETTERS: [(Flags, uidlist::Flags); 6] = [
+    (Flags::DRAFT, uidlist::Flags::DRAFT),
+    (Flags::FLAGGED, uidlist::Flags::FLAGGED),
+    (Flags::PASSED, uidlist::Flags::PASSED),
+    (Flags::ANSWERED, uidlist::Flags::REPLIED),
+    (Flags::SEEN, uidlist::Flags::SEEN),
+    (Flags::DELETED, uidlist::Flags::TRASHED),
+];
+
+/// The letters that a file name should have for these flags and keywords; the
+/// first 26 keywords of a folder have letters.
+#[must_use]
+pub fn letters_of(flags: Flags, keywords: KeywordSet) -> uidlist::Flags {
+    let system = LETTERS.iter().filter(|(flag, _)| flags.has(*flag)).map(|(_, letter)| *letter);
+    let words = keywords.positions().filter_map(|n| uidlist::Flags::keyword(u8::try_from(n).ok()?));
+    system.chain(words).fold(uidlist::Flags::NONE, uidlist::Flags::with)
+}
+
+/// What the letters of a file name mean.
+pub(crate) fn meaning_of(letters: uidlist::Flags) -> (Flags, KeywordSet) {
+    let flags = LETTERS.iter().filter(|(_, letter)| letters.contains(*letter));
+    let bits = letters.keywords().fold(0, |bits, n| bits | 1_u64 << n);
+    (flags.fold(Flags::NONE, |set, (flag, _)| set.with(*flag)), KeywordSet::from_bits(bits))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -355,6 +381,14 @@ mod tests {
             assert!(Keyword::new(bad).is_none(), "{bad:?}");
         }
         assert_eq!(Keyword::new("$junk"), Keyword::new("$Junk"));
+    }
+
+    #[test]
+    fn letters_mean_what_they_say() {
+        let (flags, words) = (Flags::SEEN.with(Flags::PASSED), KeywordSet::from_bits(1 | 1 << 25 | 1 << 26));
+        assert_eq!(letters_of(flags, words).letters(), "PSaz");
+        assert_eq!(meaning_of(letters_of(flags, words)), (flags, KeywordSet::from_bits(1 | 1 << 25)));
+        assert_eq!(meaning_of(uidlist::Flags::parse(b"XYZ")), (Flags::NONE, KeywordSet::default()));
     }
 
     #[test]

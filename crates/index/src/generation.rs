@@ -1,0 +1,55 @@
+//! Whether this database is older than what was told to clients: after a
+//! restore, numbers jump instead of being used twice.
+
+use sql::{args, retry};
+
+use crate::account::{from_sql, to_sql};
+use crate::{Index, IndexError};
+
+/// How far UIDs jump.
+const UID_JUMP: i64 = 1_000_000;
+/// How far MODSEQs jump.
+const MODSEQ_JUMP: i64 = 1 << 32;
+
+impl Index {
+    /// Begins a new generation, given the number that stands in the file
+    /// beside the Maildirs (0 without one), and returns the number to write
+    /// there. Where the file is ahead, the numbers of all folders jump.
+    ///
+    /// # Errors
+    ///
+    /// As any statement.
+    pub async fn begin_generation(&self, in_file: u64) -> Result<u64, IndexError> {
+        self.ready().await?;
+        retry(|| async {
+            let mut tx = self.pool.begin().await?;
+            tx.execute("UPDATE generation SET number = number + 1 WHERE one = 1", &[]).await?;
+            let ours = tx.fetch_optional("SELECT number FROM generation WHERE one = 1", &[], |row| row.int(0)).await?;
+            let ours = from_sql(ours.unwrap_or(1));
+            let mut next = ours;
+            if in_file >= ours {
+                tracing::warn!(in_file, ours, "the index is older than the mail: UIDs and MODSEQs jump");
+                next = in_file + 1;
+                let jump = "UPDATE mailbox SET uidnext = uidnext + ?, modseq = modseq + ?";
+                tx.execute(jump, args![UID_JUMP, MODSEQ_JUMP]).await?;
+                tx.execute("UPDATE generation SET number = ? WHERE one = 1", args![to_sql(next)]).await?;
+            }
+            tx.commit().await?;
+            Ok(next)
+        })
+        .await
+    }
+
+    /// Makes the numbers of one folder jump: its sidecar file names a UID that
+    /// the index has not given out.
+    ///
+    /// # Errors
+    ///
+    /// As any statement.
+    pub async fn jump(&self, mailbox: crate::MailboxId) -> Result<(), IndexError> {
+        self.ready().await?;
+        let text = "UPDATE mailbox SET uidnext = uidnext + ?, modseq = modseq + ? WHERE id = ?";
+        retry(|| async { self.pool.execute(text, args![UID_JUMP, MODSEQ_JUMP, mailbox.number()]).await }).await?;
+        Ok(())
+    }
+}
