@@ -1,0 +1,97 @@
+//! The spool folder and the names in it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use mail::SpoolId;
+use maildir::{DirHandle, Disk, Health, Name, Space, Store};
+
+use crate::{Error, Incoming};
+
+/// The open spool folder. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Spool {
+    store: Store,
+    dir: DirHandle,
+    path: PathBuf,
+}
+
+impl Spool {
+    /// Opens the folder, which must be there. Call [`Spool::recover`] before
+    /// anything arrives.
+    ///
+    /// # Errors
+    ///
+    /// As the operating system says.
+    pub fn open(disk: Arc<dyn Disk>, path: &Path) -> Result<Self, Error> {
+        let dir = disk.open_root(path).map_err(maildir::Error::io("opening the spool"))?;
+        Ok(Self { store: Store::new(disk), dir, path: path.to_owned() })
+    }
+
+    /// Begins a file for an arriving message. `trace` is our own header, with
+    /// LF line ends and without an empty line: with it in front the file can be
+    /// given to the virus scanner as it is, which then knows it for mail.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`], also where an earlier failure took the file system out of
+    /// service.
+    pub fn create(&self, id: SpoolId, trace: &[u8]) -> Result<Incoming, Error> {
+        self.store.health().check().map_err(Error::Disk)?;
+        Incoming::create(self.clone(), id, trace)
+    }
+
+    /// Whether the file system may be trusted.
+    #[must_use]
+    pub fn health(&self) -> &Health {
+        self.store.health()
+    }
+
+    /// Room on the file system.
+    ///
+    /// # Errors
+    ///
+    /// As the operating system says.
+    pub fn space(&self) -> Result<Space, Error> {
+        Ok(self.disk().space(&self.dir).map_err(maildir::Error::io("asking for free space"))?)
+    }
+
+    /// Where the file of a message is, for logs.
+    #[must_use]
+    pub fn path_of(&self, id: SpoolId) -> PathBuf {
+        self.path.join(format!("{id}.{MESSAGE}"))
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub(crate) fn disk(&self) -> &dyn Disk {
+        self.store.disk()
+    }
+
+    pub(crate) fn dir(&self) -> &DirHandle {
+        &self.dir
+    }
+}
+
+/// The ending of a message's file.
+pub(crate) const MESSAGE: &str = "msg";
+/// The ending of an entry.
+pub(crate) const OWED: &str = "owed";
+/// The ending of an entry that is being written.
+pub(crate) const DRAFT: &str = "draft";
+/// Where unreadable entries go.
+pub(crate) const BROKEN: &[u8] = b"broken";
+
+/// The name of one of a message's files.
+pub(crate) fn name(id: SpoolId, ending: &str) -> Result<Name, Error> {
+    Ok(Name::new(format!("{id}.{ending}").as_bytes())?)
+}
+
+/// The other way round; `None` for names that are not ours.
+pub(crate) fn read_name(name: &Name) -> Option<(SpoolId, &str)> {
+    let text = std::str::from_utf8(name.as_bytes()).ok()?;
+    let (id, ending) = text.split_once('.')?;
+    Some((id.parse().ok()?, ending))
+}
