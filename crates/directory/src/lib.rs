@@ -1,2 +1,20 @@
-//! Domains, accounts and aliases: who is a recipient.
+//! Domains, accounts and aliases: who is a recipient, and whose password it
+//! is. Read from the administrator's own database at every question, so that a
+//! row edited by hand counts at once.
 #![forbid(unsafe_code)]
+
+mod admin;
+mod credentials;
+mod directory;
+mod error;
+mod find;
+mod resolve;
+mod rows;
+mod statements;
+mod types;
+
+pub use admin::{AccountChange, DomainChange, NewAccount, NewDomain};
+pub use credentials::{Credentials, Replaced, StoredHash};
+pub use directory::{Directory, Settings};
+pub use error::DirectoryError;
+pub use types::{Account, AccountKey, AliasEntry, AliasTarget, DomainEntry, Resolution};

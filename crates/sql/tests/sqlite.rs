@@ -1,4 +1,5 @@
 //! The pool on SQLite: one text, transactions, conflicts, errors by kind.
+#![allow(clippy::unwrap_used, reason = "a test may end at what it did not expect")]
 
 use std::time::Duration;
 

@@ -1,0 +1,154 @@
+//! `gatepost user`.
+
+use mail::{Address, Domain};
+use sql::{Arg, SqlError, args};
+
+use super::fits;
+use crate::rows::{self, usable};
+use crate::{Account, AliasEntry, Directory, DirectoryError, StoredHash, statements as text};
+
+const MAX_NAME: usize = 255;
+
+/// An account to be added.
+#[derive(Debug, Clone)]
+pub struct NewAccount {
+    /// Its address.
+    pub address: Address,
+    /// The hash of its password; `None`: nobody can log in yet.
+    pub password: Option<StoredHash>,
+    /// What the person is called.
+    pub name: String,
+    /// The most bytes of mail; `None`: no limit.
+    pub quota: Option<u64>,
+}
+
+/// What to change: `None` leaves it.
+#[derive(Debug, Clone, Default)]
+pub struct AccountChange {
+    /// Switches it on or off.
+    pub active: Option<bool>,
+    /// What the person is called.
+    pub name: Option<String>,
+    /// The most bytes of mail; `Some(None)`: no limit.
+    pub quota: Option<Option<u64>>,
+    /// A new password.
+    pub password: Option<StoredHash>,
+}
+
+impl Directory {
+    /// All accounts, or those of one domain, sorted by domain and local part.
+    ///
+    /// # Errors
+    ///
+    /// [`DirectoryError::UnknownDomain`].
+    pub async fn accounts(&self, of: Option<&Domain>) -> Result<Vec<Account>, DirectoryError> {
+        let rows = match of {
+            None => self.rows(text::ACCOUNTS, &[], rows::account).await?,
+            Some(domain) => {
+                self.must_be_hosted(domain).await?;
+                self.rows(text::ACCOUNTS_OF, args![domain.as_str()], rows::account).await?
+            }
+        };
+        Ok(usable(rows))
+    }
+
+    /// One account, active or not, by its own address.
+    ///
+    /// # Errors
+    ///
+    /// [`DirectoryError::UnknownAccount`].
+    pub async fn account(&self, address: &Address) -> Result<Account, DirectoryError> {
+        let found = self.account_row(address.local(), address.domain()).await?;
+        found.ok_or_else(|| DirectoryError::UnknownAccount(address.clone()))
+    }
+
+    /// Adds an account; its address is no longer a retired one.
+    ///
+    /// # Errors
+    ///
+    /// [`DirectoryError::UnknownDomain`],
+    /// [`DirectoryError::AccountAlreadyThere`],
+    /// [`DirectoryError::AddressIsAlias`], [`DirectoryError::TooLong`].
+    pub async fn add_account(&self, new: &NewAccount) -> Result<Account, DirectoryError> {
+        fits("the name", &new.name, MAX_NAME)?;
+        self.must_be_hosted(new.address.domain()).await?;
+        match self.alias(&new.address).await {
+            Ok(AliasEntry { address, .. }) => return Err(DirectoryError::AddressIsAlias(address)),
+            Err(error) if error.is_missing() => {}
+            Err(error) => return Err(error),
+        }
+        let (domain, local) = key(&new.address);
+        let password = new.password.as_ref().map(StoredHash::expose);
+        let row = args![local, domain, password, &new.name, new.quota.map(as_stored)];
+        let pool = self.pool().await?;
+        sql::retry(|| async {
+            let mut tx = pool.begin().await?;
+            tx.execute(text::ADD_ACCOUNT, row).await?;
+            tx.execute(text::UNRETIRE, args![domain, local]).await?;
+            tx.commit().await
+        })
+        .await
+        .map_err(|error| match error {
+            SqlError::Duplicate(_) => DirectoryError::AccountAlreadyThere(new.address.clone()),
+            SqlError::Reference(_) => DirectoryError::UnknownDomain(new.address.domain().clone()),
+            other => other.into(),
+        })?;
+        self.account(&new.address).await
+    }
+
+    /// Changes an account.
+    ///
+    /// # Errors
+    ///
+    /// [`DirectoryError::UnknownAccount`], [`DirectoryError::TooLong`].
+    pub async fn change_account(&self, address: &Address, change: &AccountChange) -> Result<Account, DirectoryError> {
+        if let Some(name) = &change.name {
+            fits("the name", name, MAX_NAME)?;
+        }
+        let address = self.account(address).await?.address;
+        let (domain, local) = key(&address);
+        let row = args![
+            change.active,
+            change.name.as_ref(),
+            change.quota.is_some(),
+            change.quota.flatten().map(as_stored),
+            change.password.as_ref().map(StoredHash::expose),
+            domain,
+            local,
+        ];
+        let pool = self.pool().await?;
+        sql::retry(|| pool.execute(text::CHANGE_ACCOUNT, row)).await?;
+        self.account(&address).await
+    }
+
+    /// Removes an account and retires its address, which the catch-all does
+    /// not take from then on. The mail is not touched here.
+    ///
+    /// # Errors
+    ///
+    /// [`DirectoryError::UnknownAccount`].
+    pub async fn remove_account(&self, address: &Address) -> Result<Account, DirectoryError> {
+        let account = self.account(address).await?;
+        let (domain, local) = key(&account.address);
+        let row: &[Arg<'_>] = args![domain, local];
+        let pool = self.pool().await?;
+        sql::retry(|| async {
+            let mut tx = pool.begin().await?;
+            tx.execute(text::REMOVE_ACCOUNT, row).await?;
+            tx.execute(text::UNRETIRE, row).await?;
+            tx.execute(text::RETIRE, row).await?;
+            tx.commit().await
+        })
+        .await?;
+        Ok(account)
+    }
+}
+
+pub(super) fn key(address: &Address) -> (&str, &str) {
+    (address.domain().as_str(), address.local().as_str())
+}
+
+/// A quota beyond what the column holds is as good as its largest number.
+fn as_stored(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}

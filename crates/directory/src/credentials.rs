@@ -1,0 +1,97 @@
+//! A login: the stored hash of an address, and putting a better one in its
+//! place.
+
+use std::fmt;
+
+use mail::Address;
+use sql::args;
+
+use crate::rows::{self, bad};
+use crate::{AccountKey, Directory, DirectoryError, statements as text};
+
+/// A password hash with its scheme, as stored. Not shown by any formatter.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StoredHash(String);
+
+impl StoredHash {
+    /// Takes the text as it is in the database, such as `{ARGON2ID}$argon2id$…`.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text, for the one place that verifies it and the one that stores it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for StoredHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("StoredHash(…)")
+    }
+}
+
+/// What a login is checked against.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// Whose they are.
+    pub key: AccountKey,
+    /// The address of the account, in normal form.
+    pub address: Address,
+    /// The hash; `None`: nobody can log in.
+    pub hash: Option<StoredHash>,
+    /// Whether account and domain are both active.
+    pub active: bool,
+}
+
+impl Directory {
+    /// The credentials of an account by its own address (no alias, no
+    /// subaddress).
+    ///
+    /// # Errors
+    ///
+    /// Of [`mail::Class::Directory`] where the directory cannot be asked.
+    pub async fn credentials(&self, address: &Address) -> Result<Option<Credentials>, DirectoryError> {
+        let read = |row: &sql::Row| {
+            let stored =
+                rows::address(row.text(4)?, row.text(5)?).map_err(|error| bad("account", error.to_string()))?;
+            Ok(Credentials {
+                key: AccountKey::new(row.int(0)?),
+                address: stored,
+                hash: row.opt_text(1)?.filter(|hash| !hash.is_empty()).map(StoredHash::new),
+                active: row.int(2)? != 0 && row.int(3)? != 0,
+            })
+        };
+        let args = args![address.domain().as_str(), address.local().as_str()];
+        let found = self.row(text::CREDENTIALS, args, read).await?;
+        Ok(found.filter(|found| found.address == *address))
+    }
+
+    /// Puts `new` in the place of `old`, unless somebody changed the password
+    /// in the meantime. Says whether it did.
+    ///
+    /// # Errors
+    ///
+    /// [`DirectoryError::Sql`]; the caller's login is good nevertheless.
+    pub async fn replace_hash(
+        &self,
+        key: AccountKey,
+        old: &StoredHash,
+        new: &StoredHash,
+    ) -> Result<Replaced, DirectoryError> {
+        let args = args![new.expose(), key.as_i64(), old.expose()];
+        let done = self.pool().await?.execute(text::REHASH, args).await?;
+        Ok(if done.rows > 0 { Replaced::Yes } else { Replaced::ChangedMeanwhile })
+    }
+}
+
+/// Whether a hash was replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replaced {
+    /// The new hash is stored.
+    Yes,
+    /// The old one was not there any more.
+    ChangedMeanwhile,
+}

@@ -1,0 +1,191 @@
+//! What can go wrong with the directory, and what to do about it.
+
+use mail::{Address, Class, Classified, Domain};
+use sql::SqlError;
+use thiserror::Error;
+
+/// An error of the directory. [`Classified::class`] is
+/// [`Class::Directory`] whenever the question could not be answered, so that
+/// nobody takes "cannot be asked" for "not there".
+#[derive(Debug, Error)]
+pub enum DirectoryError {
+    /// The database: away, or it refuses.
+    #[error(transparent)]
+    Sql(#[from] SqlError),
+    /// Not one active domain: a half-done restore or a wrong database looks
+    /// like that, and must not make all mail bounce.
+    #[error("the directory has no active domain")]
+    NoActiveDomain,
+    /// A row that decides the answer cannot be used.
+    #[error("a row of the table {table} cannot be used: {reason}")]
+    BadRow {
+        /// The table.
+        table: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// There is no such domain.
+    #[error("there is no domain {0}")]
+    UnknownDomain(Domain),
+    /// There is no such account.
+    #[error("there is no user {0}")]
+    UnknownAccount(Address),
+    /// There is no such alias, or it has no such target.
+    #[error("there is no alias {0}")]
+    UnknownAlias(Address),
+    /// An alias does not have this target.
+    #[error("the alias {address} has no target {target}")]
+    UnknownTarget {
+        /// The alias.
+        address: Address,
+        /// What it does not point to.
+        target: Address,
+    },
+    /// The domain is there already.
+    #[error("the domain {0} is there already")]
+    DomainAlreadyThere(Domain),
+    /// The account is there already.
+    #[error("the user {0} is there already")]
+    AccountAlreadyThere(Address),
+    /// An alias has this address.
+    #[error("{0} is an alias already")]
+    AddressIsAlias(Address),
+    /// The alias has this target already.
+    #[error("the alias {address} has the target {target} already")]
+    AliasAlreadyThere {
+        /// The alias.
+        address: Address,
+        /// Its target.
+        target: Address,
+    },
+    /// The alias would lead back to itself.
+    #[error("{address} would lead back to itself through {target}")]
+    AliasWouldLoop {
+        /// The alias, or an address in the alias domain.
+        address: Address,
+        /// The target that leads back.
+        target: Address,
+    },
+    /// The alias domain would lead back to itself.
+    #[error("{domain} as an alias of {alias_of} would lead back to itself")]
+    DomainWouldLoop {
+        /// The alias domain.
+        domain: Domain,
+        /// What it should be an alias of.
+        alias_of: Domain,
+    },
+    /// Something still needs the domain.
+    #[error("the domain {domain} still has {accounts} users and {domains} alias domains")]
+    DomainInUse {
+        /// The domain.
+        domain: Domain,
+        /// How many accounts are in it.
+        accounts: u64,
+        /// How many domains are aliases of it.
+        domains: u64,
+    },
+    /// An address literal cannot be hosted.
+    #[error("{0} is an address literal, not a domain")]
+    Literal(Domain),
+    /// A text is longer than its column.
+    #[error("{what} is longer than {max} characters")]
+    TooLong {
+        /// Which text.
+        what: &'static str,
+        /// The most characters.
+        max: usize,
+    },
+}
+
+impl DirectoryError {
+    /// A word for programs, stable between versions.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Sql(SqlError::Setting(_)) => "bad_setting",
+            Self::Sql(error) if error.is_away() => "directory_away",
+            Self::Sql(_) => "directory_error",
+            Self::NoActiveDomain => "no_active_domain",
+            Self::BadRow { .. } => "bad_row",
+            Self::UnknownDomain(_) => "unknown_domain",
+            Self::UnknownAccount(_) => "unknown_user",
+            Self::UnknownAlias(_) | Self::UnknownTarget { .. } => "unknown_alias",
+            Self::DomainAlreadyThere(_) | Self::AccountAlreadyThere(_) => "already_there",
+            Self::AddressIsAlias(_) | Self::AliasAlreadyThere { .. } => "already_there",
+            Self::AliasWouldLoop { .. } | Self::DomainWouldLoop { .. } => "would_loop",
+            Self::DomainInUse { .. } => "domain_in_use",
+            Self::Literal(_) => "address_literal",
+            Self::TooLong { .. } => "too_long",
+        }
+    }
+
+    /// What the administrator can do about it.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Sql(SqlError::Setting(_)) => "Correct [directory] url in the configuration.".to_owned(),
+            Self::Sql(SqlError::Migration(_)) => {
+                "The schema was changed by hand or belongs to another version; restore it, or update Gatepost."
+                    .to_owned()
+            }
+            Self::Sql(error) if error.is_away() => {
+                "See whether the database runs, and whether [directory] url names the right host, user and password."
+                    .to_owned()
+            }
+            Self::Sql(_) => "Try it again; the log of the database may say more.".to_owned(),
+            Self::NoActiveDomain => "Add a domain: gatepost domain add NAME".to_owned(),
+            Self::BadRow { .. } => "Correct the row in the database.".to_owned(),
+            Self::UnknownDomain(domain) => format!("Add it first: gatepost domain add {domain}"),
+            Self::UnknownAccount(_) => "See gatepost user list.".to_owned(),
+            Self::UnknownAlias(_) => "See gatepost alias list.".to_owned(),
+            Self::UnknownTarget { address, .. } => format!("See gatepost alias show {address}"),
+            Self::DomainAlreadyThere(domain) => format!("Change it with: gatepost domain change {domain}"),
+            Self::AccountAlreadyThere(address) => format!("Change it with: gatepost user change {address}"),
+            Self::AddressIsAlias(address) => format!("Remove the alias first: gatepost alias remove {address}"),
+            Self::AliasAlreadyThere { .. } => "Nothing needs to be done.".to_owned(),
+            Self::AliasWouldLoop { address, .. } => format!("Choose another target; see gatepost alias show {address}"),
+            Self::DomainWouldLoop { .. } => "Choose a domain that is no alias of this one.".to_owned(),
+            Self::DomainInUse { .. } => {
+                "Remove its users and alias domains first, or switch it off with --active no.".to_owned()
+            }
+            Self::Literal(_) => "Give a domain name such as example.org.".to_owned(),
+            Self::TooLong { .. } => "Give a shorter text.".to_owned(),
+        }
+    }
+
+    /// Whether what was asked for is not there (and the directory could be
+    /// asked).
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        self.class() == Class::Missing
+    }
+
+    /// Whether the database cannot be reached.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        matches!(self, Self::Sql(error) if error.is_away())
+    }
+}
+
+impl Classified for DirectoryError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Sql(error) => match error.class(Class::Directory) {
+                // A full database of users is no full disk of mail.
+                Class::DiskFull => Class::Directory,
+                class => class,
+            },
+            Self::NoActiveDomain | Self::BadRow { .. } => Class::Directory,
+            Self::UnknownDomain(_) | Self::UnknownAccount(_) | Self::UnknownAlias(_) | Self::UnknownTarget { .. } => {
+                Class::Missing
+            }
+            _ => Class::Invalid,
+        }
+    }
+}
+
+impl sql::Conflict for DirectoryError {
+    fn is_conflict(&self) -> bool {
+        matches!(self, Self::Sql(error) if error.is_conflict())
+    }
+}

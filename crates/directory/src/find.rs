@@ -1,0 +1,174 @@
+//! One step of resolution: what stands in the tables for an address, in the
+//! order exact, base of a subaddress, domain alias, retired, catch-all.
+
+use mail::{Address, Domain, LocalPart};
+use sql::args;
+use tracing::warn;
+
+use crate::rows::{self, Hosted, bad};
+use crate::{Account, Directory, DirectoryError, statements as text};
+
+/// The most alias domains in a row.
+const MAX_DOMAINS: usize = 16;
+
+/// What one address is, without following its targets.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// An account, targets of an alias, or both.
+    Here {
+        account: Option<Account>,
+        targets: Vec<Address>,
+        detail: Option<String>,
+    },
+    /// Switched off.
+    Inactive,
+    /// postmaster or abuse without a row.
+    Postmaster(Domain),
+    NoUser,
+    InactiveDomain,
+    Foreign,
+    /// Alias domains run in a circle.
+    Circle,
+}
+
+/// What was seen on the way through alias domains, and counts only when no
+/// account or alias is found.
+#[derive(Default)]
+struct Fallback {
+    retired: bool,
+    catch_all: Option<Address>,
+    postmaster: Option<Address>,
+}
+
+impl Directory {
+    pub(crate) async fn find(&self, asked: &Address) -> Result<Found, DirectoryError> {
+        let base = self.separator.and_then(|separator| asked.local().split_detail(separator));
+        let mut fallback = Fallback::default();
+        let mut domain = asked.domain().clone();
+        for step in 0..MAX_DOMAINS {
+            let Some(hosted) = self.hosted(&domain).await? else {
+                return Ok(if step == 0 { Found::Foreign } else { Found::Circle });
+            };
+            if !hosted.active {
+                return Ok(Found::InactiveDomain);
+            }
+            if let Some(found) = self.by_name(asked.local(), base.as_ref(), &domain).await? {
+                return Ok(found);
+            }
+            fallback.retired |= self.is_retired(asked.local(), &domain).await?;
+            if let Some((base, _)) = &base {
+                fallback.retired |= self.is_retired(base, &domain).await?;
+            }
+            // The catch-all of the domain that is meant goes before that of
+            // its alias.
+            fallback.catch_all = hosted.catch_all.or(fallback.catch_all);
+            fallback.postmaster = hosted.postmaster.or(fallback.postmaster);
+            match hosted.alias_of {
+                Some(next) => domain = next,
+                None => return Ok(fallback.found(asked, hosted.name)),
+            }
+        }
+        Ok(Found::Circle)
+    }
+
+    async fn by_name(
+        &self,
+        local: &LocalPart,
+        base: Option<&(LocalPart, &str)>,
+        domain: &Domain,
+    ) -> Result<Option<Found>, DirectoryError> {
+        if let Some(found) = self.exact(local, domain, None).await? {
+            return Ok(Some(found));
+        }
+        match base {
+            Some((base, detail)) => self.exact(base, domain, Some((*detail).to_owned())).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn exact(
+        &self,
+        local: &LocalPart,
+        domain: &Domain,
+        detail: Option<String>,
+    ) -> Result<Option<Found>, DirectoryError> {
+        let account = self.account_row(local, domain).await?;
+        if account.as_ref().is_some_and(|account| !account.active) {
+            return Ok(Some(Found::Inactive));
+        }
+        let rows = self.targets(local, domain).await?;
+        if account.is_none() && rows.is_empty() {
+            return Ok(None);
+        }
+        let targets: Vec<Address> = rows.into_iter().filter(|(_, active)| *active).map(|(target, _)| target).collect();
+        if account.is_none() && targets.is_empty() {
+            return Ok(Some(Found::Inactive));
+        }
+        Ok(Some(Found::Here { account, targets, detail }))
+    }
+
+    /// The account, active or not.
+    pub(crate) async fn account_row(
+        &self,
+        local: &LocalPart,
+        domain: &Domain,
+    ) -> Result<Option<Account>, DirectoryError> {
+        let account = self.row(text::ACCOUNT, args![domain.as_str(), local.as_str()], rows::account).await?;
+        // MySQL takes 'alice ' for equal to 'alice'; we do not.
+        Ok(account.filter(|account| account.address.local() == local))
+    }
+
+    /// The targets of an alias, each with whether it is active.
+    async fn targets(&self, local: &LocalPart, domain: &Domain) -> Result<Vec<(Address, bool)>, DirectoryError> {
+        let read = |row: &sql::Row| {
+            let target = row.text(0)?;
+            let address = Address::parse(target).map_err(|error| bad("alias", format!("{target:?}: {error}")))?;
+            Ok((address, row.int(1)? != 0))
+        };
+        let all = self.rows(text::TARGETS, args![domain.as_str(), local.as_str()], read).await?;
+        let mut good = Vec::with_capacity(all.len());
+        let mut wrong = None;
+        for row in all {
+            match row {
+                Ok(target) => good.push(target),
+                Err(error) => {
+                    warn!(%error, local = local.as_str(), %domain, "target of an alias is skipped");
+                    wrong = Some(error);
+                }
+            }
+        }
+        // An alias whose every target is unreadable is no reason to bounce.
+        wrong.filter(|_| good.is_empty()).map_or(Ok(good), Err)
+    }
+
+    pub(crate) async fn hosted(&self, domain: &Domain) -> Result<Option<Hosted>, DirectoryError> {
+        let hosted = self.row(text::HOSTED, args![domain.as_str()], rows::hosted).await?;
+        Ok(hosted.filter(|hosted| hosted.name == *domain))
+    }
+
+    async fn is_retired(&self, local: &LocalPart, domain: &Domain) -> Result<bool, DirectoryError> {
+        let row = self.row(text::RETIRED, args![domain.as_str(), local.as_str()], |_| Ok(())).await?;
+        Ok(row.is_some())
+    }
+}
+
+impl Fallback {
+    /// postmaster and abuse come first: they are always there, even after
+    /// somebody had and gave up an account of that name.
+    fn found(self, asked: &Address, domain: Domain) -> Found {
+        let target = if matches!(asked.local().as_str(), "postmaster" | "abuse") {
+            match self.postmaster {
+                Some(target) => target,
+                None => return Found::Postmaster(domain),
+            }
+        } else if self.retired {
+            return Found::NoUser;
+        } else {
+            match self.catch_all {
+                Some(target) => target,
+                None => return Found::NoUser,
+            }
+        };
+        Found::Here { account: None, targets: vec![target], detail: None }
+    }
+}

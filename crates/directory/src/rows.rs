@@ -1,0 +1,128 @@
+//! Rows checked like data from outside: people write into these tables.
+
+use mail::{Address, AddressError, Domain, LocalPart};
+use sql::{Row, SqlError};
+use tracing::warn;
+
+use crate::{Account, AccountKey, DirectoryError, DomainEntry};
+
+/// What resolution needs of a domain.
+#[derive(Debug)]
+pub(crate) struct Hosted {
+    pub(crate) name: Domain,
+    pub(crate) active: bool,
+    pub(crate) alias_of: Option<Domain>,
+    pub(crate) catch_all: Option<Address>,
+    pub(crate) postmaster: Option<Address>,
+}
+
+/// A row, or what is wrong with it. The outer result is the database's.
+pub(crate) type Checked<T> = Result<T, DirectoryError>;
+
+/// Puts a local part without quotes and a domain together.
+pub(crate) fn address(local: &str, domain: &str) -> Result<Address, AddressError> {
+    let domain = Domain::parse(domain)?;
+    let plain = if local.starts_with('"') { Err(AddressError::BadQuoting) } else { LocalPart::parse(local) };
+    let local = plain.or_else(|_| {
+        let escaped = local.replace('\\', "\\\\").replace('"', "\\\"");
+        LocalPart::parse(&format!("\"{escaped}\""))
+    })?;
+    Ok(Address::new(local, domain))
+}
+
+pub(crate) fn hosted(row: &Row) -> Checked<Hosted> {
+    Ok(Hosted {
+        name: domain_at(row, 0)?,
+        active: row.int(1)? != 0,
+        alias_of: optional(row, 2, Domain::parse)?,
+        catch_all: optional(row, 3, Address::parse)?,
+        postmaster: optional(row, 4, Address::parse)?,
+    })
+}
+
+pub(crate) fn domain_entry(row: &Row) -> Checked<DomainEntry> {
+    let hosted = hosted(row)?;
+    Ok(DomainEntry {
+        name: hosted.name,
+        active: hosted.active,
+        alias_of: hosted.alias_of,
+        catch_all: hosted.catch_all,
+        postmaster: hosted.postmaster,
+        comment: row.text(5)?.to_owned(),
+        created: rfc3339(row.text(6)?),
+        accounts: count(row, 7)?,
+        aliases: count(row, 8)?,
+    })
+}
+
+pub(crate) fn account(row: &Row) -> Checked<Account> {
+    let key = AccountKey::new(row.int(0)?);
+    let address = address(row.text(1)?, row.text(2)?)
+        .map_err(|error| bad("account", format!("the address of id {key}: {error}")))?;
+    Ok(Account {
+        key,
+        address,
+        name: row.text(3)?.to_owned(),
+        quota: row.opt_int(4)?.map(|bytes| u64::try_from(bytes).unwrap_or(0)),
+        active: row.int(5)? != 0,
+        has_password: row.int(6)? != 0,
+        language: row.text(7)?.to_owned(),
+        time_zone: row.text(8)?.to_owned(),
+        created: rfc3339(row.text(9)?),
+    })
+}
+
+pub(crate) fn domain_at(row: &Row, column: usize) -> Checked<Domain> {
+    let text = row.text(column)?;
+    Domain::parse(text).map_err(|error| bad("domain", format!("{text:?}: {error}")))
+}
+
+pub(crate) fn count(row: &Row, column: usize) -> Result<u64, SqlError> {
+    Ok(u64::try_from(row.int(column)?).unwrap_or(0))
+}
+
+pub(crate) fn bad(table: &'static str, reason: String) -> DirectoryError {
+    DirectoryError::BadRow { table, reason }
+}
+
+/// For lists: what cannot be used is logged and left out.
+pub(crate) fn usable<T>(rows: Vec<Checked<T>>) -> Vec<T> {
+    rows.into_iter().filter_map(|row| row.inspect_err(|error| warn!(%error, "row is skipped")).ok()).collect()
+}
+
+/// NULL and empty text both mean "none": web tools write the latter.
+fn optional<T, E: std::fmt::Display>(
+    row: &Row,
+    column: usize,
+    parse: impl Fn(&str) -> Result<T, E>,
+) -> Checked<Option<T>> {
+    let Some(text) = row.opt_text(column)?.filter(|text| !text.is_empty()) else { return Ok(None) };
+    parse(text).map(Some).map_err(|error| bad("domain", format!("{text:?}: {error}")))
+}
+
+/// `2026-01-31 12:00:00`, as both engines write it, in the form of RFC 3339.
+fn rfc3339(text: &str) -> String {
+    format!("{}Z", text.replacen(' ', "T", 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn local_parts_are_stored_without_quotes() {
+        for local in ["alice", "a b", "\"", "\"a\"", "a\\b", "a@b", ".a"] {
+            let address = address(local, "example.org").unwrap();
+            assert_eq!(address.local().as_str(), local);
+            assert_eq!(Address::parse(&address.to_string()).unwrap(), address);
+        }
+        for bad in ["", "a\nb", "a\0"] {
+            assert!(address(bad, "example.org").is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn times() {
+        assert_eq!(rfc3339("2026-01-31 12:00:00"), "2026-01-31T12:00:00Z");
+    }
+}
