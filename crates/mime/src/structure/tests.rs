@@ -1,5 +1,6 @@
 //! Sections of ordinary and of hostile messages.
 
+#[cfg(test)]
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;

@@ -1,0 +1,75 @@
+//! APPEND's arguments, known before its message comes (RFC 3501 §6.3.11).
+
+use imap_codec::CommandCodec;
+use imap_codec::decode::Decoder;
+use imap_types::command::CommandBody;
+use imap_types::extensions::binary::LiteralOrLiteral8;
+
+use crate::convert;
+use crate::framing::Announced;
+use crate::request::{FlagName, MailboxName, Tag};
+
+/// What APPEND wants to store.
+#[derive(Debug, PartialEq, Eq)]
+pub struct AppendStart {
+    /// The command's tag.
+    pub tag: Tag,
+    /// Where to.
+    pub mailbox: MailboxName,
+    /// With these flags.
+    pub flags: Vec<FlagName>,
+    /// With this date: seconds since 1970 and minutes east of UTC.
+    pub date: Option<(i64, i16)>,
+    /// Octets of the message, as announced.
+    pub size: u64,
+}
+
+/// Whether the literal announced at the end of this command is APPEND's
+/// message. The grammar decides: the command is read as if the literal were
+/// empty and the command ended behind it, and only if that is a whole APPEND,
+/// the next bytes are the message.
+pub(crate) fn start(command: &[u8], announced: Announced) -> Option<AppendStart> {
+    let tag = Tag::of(command)?;
+    let verb = command.get(tag.as_str().len() + 1..)?.get(..7)?;
+    if !verb.eq_ignore_ascii_case(b"APPEND ") {
+        return None;
+    }
+    let open = command.iter().rposition(|b| *b == b'{')?;
+    let whole = [&command[..open], b"{0}\r\n\r\n"].concat();
+    let (rest, decoded) = CommandCodec::default().decode(&whole).ok()?;
+    match decoded.body {
+        CommandBody::Append { mailbox, flags, date, message: LiteralOrLiteral8::Literal(_) } if rest.is_empty() => {
+            Some(AppendStart {
+                tag,
+                mailbox: convert::mailbox(&mailbox)?,
+                flags: convert::flags(&flags)?,
+                date: date.as_ref().map(convert::date_time),
+                size: announced.length,
+            })
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn which_literal_is_the_message() {
+        for (command, expected) in [
+            ("a APPEND INBOX {9}\r\n", Some(("INBOX", 0, None))),
+            ("a append {2}\r\nab (\\Seen $x) {9}\r\n", Some(("ab", 2, None))),
+            ("a APPEND x \" 1-Jan-1970 00:00:01 +0100\" {9}\r\n", Some(("x", 0, Some((-3599, 60))))),
+            ("a APPEND {9}\r\n", None),
+            ("a APPEND x ~{9}\r\n", None),
+            ("a APPEND x \"{9}\r\n", None),
+            ("a NOOP {9}\r\n", None),
+            ("a APPEND x (\\Odd) {9}\r\n", None),
+        ] {
+            let got = start(command.as_bytes(), Announced { length: 9, waits: true });
+            let got = got.as_ref().map(|s| (s.mailbox.as_str(), s.flags.len(), s.date));
+            assert_eq!(got, expected, "{command}");
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! What a client asks for, as values that hold no syntax any more.
+
+use std::fmt;
+
+use mail::Secret;
+
+use crate::search::SearchKey;
+use crate::sequence::SequenceSet;
+
+/// The word before a command, repeated in its answer (RFC 3501 §2.2.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tag(String);
+
+impl Tag {
+    /// The tag that a line begins with, where it has one.
+    #[must_use]
+    pub fn of(line: &[u8]) -> Option<Self> {
+        let end = line.iter().position(|b| matches!(b, b' ' | b'\r' | b'\n'))?;
+        let good = |b: &u8| b.is_ascii_graphic() && !b"(){%*\"\\+".contains(b);
+        let tag = line.get(..end).filter(|tag| !tag.is_empty() && tag.len() <= 256 && tag.iter().all(good))?;
+        std::str::from_utf8(tag).ok().map(|tag| Self(tag.to_owned()))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Tag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A request and the tag that its answer bears.
+#[derive(Debug)]
+pub struct Tagged {
+    /// The tag.
+    pub tag: Tag,
+    /// What is asked for.
+    pub request: Request,
+}
+
+/// Whether a command's numbers are places in the folder or UIDs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Numbers {
+    /// Message sequence numbers.
+    Sequence,
+    /// Unique identifiers: the UID form of a command.
+    Uid,
+}
+
+/// The name of a folder as the client means it: UTF-8.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MailboxName(String);
+
+impl MailboxName {
+    /// From what was sent: modified UTF-7, or, as some clients do, UTF-8.
+    #[must_use]
+    pub fn from_sent(sent: &[u8]) -> Option<Self> {
+        let sent = std::str::from_utf8(sent).ok()?;
+        Some(Self(crate::mutf7::decode(sent).unwrap_or_else(|| sent.to_owned())))
+    }
+
+    /// The name; nothing is known yet about whether there is such a folder.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A flag in a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FlagName {
+    /// `\Answered`.
+    Answered,
+    /// `\Deleted`.
+    Deleted,
+    /// `\Draft`.
+    Draft,
+    /// `\Flagged`.
+    Flagged,
+    /// `\Seen`.
+    Seen,
+    /// Any word without a backslash.
+    Keyword(String),
+}
+
+/// What STATUS is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StatusItem {
+    /// `MESSAGES`.
+    Messages,
+    /// `RECENT`.
+    Recent,
+    /// `UIDNEXT`.
+    UidNext,
+    /// `UIDVALIDITY`.
+    UidValidity,
+    /// `UNSEEN`.
+    Unseen,
+}
+
+/// How STORE changes the flags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Store {
+    /// `FLAGS`.
+    Replace,
+    /// `+FLAGS`.
+    Add,
+    /// `-FLAGS`.
+    Remove,
+}
+
+/// Whether STORE answers with the new flags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreAnswer {
+    /// It does.
+    Flags,
+    /// `.SILENT`.
+    Silent,
+}
+
+/// A header field's name, as it was written.
+pub type FieldName = Vec<u8>;
+
+/// What of a part is meant (RFC 3501 §6.4.5).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SectionText {
+    /// All of it: for a part, its body.
+    All,
+    /// `HEADER`.
+    Header,
+    /// `HEADER.FIELDS`.
+    Fields(Vec<FieldName>),
+    /// `HEADER.FIELDS.NOT`.
+    FieldsNot(Vec<FieldName>),
+    /// `TEXT`.
+    Text,
+    /// `MIME`.
+    Mime,
+}
+
+/// A section: part numbers, and what of that part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Section {
+    /// Part numbers from the outside in; none for the message.
+    pub part: Vec<u32>,
+    /// What of it.
+    pub text: SectionText,
+}
+
+/// Under which name a section is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Label {
+    /// `BODY[…]`.
+    Body,
+    /// `RFC822`.
+    Rfc822,
+    /// `RFC822.HEADER`.
+    Rfc822Header,
+    /// `RFC822.TEXT`.
+    Rfc822Text,
+}
+
+/// What FETCH is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FetchItem {
+    /// `FLAGS`.
+    Flags,
+    /// `INTERNALDATE`.
+    InternalDate,
+    /// `RFC822.SIZE`.
+    Size,
+    /// `ENVELOPE`.
+    Envelope,
+    /// `BODY`: the structure without extension data.
+    Body,
+    /// `BODYSTRUCTURE`.
+    BodyStructure,
+    /// `UID`.
+    Uid,
+    /// Bytes of the message.
+    Section {
+        /// Which.
+        section: Section,
+        /// First octet and number of octets.
+        partial: Option<(u32, u32)>,
+        /// Whether it sets `\Seen`.
+        sets_seen: bool,
+        /// Under which name.
+        label: Label,
+    },
+}
+
+/// A command other than APPEND, which [`crate::Framer`] announces.
+#[derive(Debug)]
+#[allow(missing_docs, reason = "the fields are the arguments of the command of that name")]
+pub enum Request {
+    Capability,
+    Noop,
+    Logout,
+    Id,
+    Enable,
+    Namespace,
+    Login { user: String, password: Secret },
+    Authenticate { mechanism: String, initial: Option<Secret> },
+    Select { mailbox: MailboxName },
+    Examine { mailbox: MailboxName },
+    Create { mailbox: MailboxName },
+    Delete { mailbox: MailboxName },
+    Rename { from: MailboxName, to: MailboxName },
+    Subscribe { mailbox: MailboxName },
+    Unsubscribe { mailbox: MailboxName },
+    List { reference: MailboxName, pattern: MailboxName },
+    Lsub { reference: MailboxName, pattern: MailboxName },
+    Status { mailbox: MailboxName, items: Vec<StatusItem> },
+    Check,
+    Close,
+    Unselect,
+    Expunge,
+    UidExpunge { set: SequenceSet },
+    Search { numbers: Numbers, charset: Option<String>, key: SearchKey },
+    Fetch { numbers: Numbers, set: SequenceSet, items: Vec<FetchItem> },
+    Store { numbers: Numbers, set: SequenceSet, how: Store, answer: StoreAnswer, flags: Vec<FlagName> },
+    Copy { numbers: Numbers, set: SequenceSet, mailbox: MailboxName },
+    Idle,
+}
+
+impl Request {
+    /// The name under which it stands in [`crate::table`].
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Capability => "CAPABILITY",
+            Self::Noop => "NOOP",
+            Self::Logout => "LOGOUT",
+            Self::Id => "ID",
+            Self::Enable => "ENABLE",
+            Self::Namespace => "NAMESPACE",
+            Self::Login { .. } => "LOGIN",
+            Self::Authenticate { .. } => "AUTHENTICATE",
+            Self::Select { .. } => "SELECT",
+            Self::Examine { .. } => "EXAMINE",
+            Self::Create { .. } => "CREATE",
+            Self::Delete { .. } => "DELETE",
+            Self::Rename { .. } => "RENAME",
+            Self::Subscribe { .. } => "SUBSCRIBE",
+            Self::Unsubscribe { .. } => "UNSUBSCRIBE",
+            Self::List { .. } => "LIST",
+            Self::Lsub { .. } => "LSUB",
+            Self::Status { .. } => "STATUS",
+            Self::Check => "CHECK",
+            Self::Close => "CLOSE",
+            Self::Unselect => "UNSELECT",
+            Self::Expunge => "EXPUNGE",
+            Self::UidExpunge { .. } => "UID EXPUNGE",
+            Self::Search { numbers, .. } => either(*numbers, "SEARCH", "UID SEARCH"),
+            Self::Fetch { numbers, .. } => either(*numbers, "FETCH", "UID FETCH"),
+            Self::Store { numbers, .. } => either(*numbers, "STORE", "UID STORE"),
+            Self::Copy { numbers, .. } => either(*numbers, "COPY", "UID COPY"),
+            Self::Idle => "IDLE",
+        }
+    }
+}
+
+fn either(numbers: Numbers, sequence: &'static str, uid: &'static str) -> &'static str {
+    match numbers {
+        Numbers::Sequence => sequence,
+        Numbers::Uid => uid,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags() {
+        for (line, tag) in [
+            (&b"a1 NOOP\r\n"[..], Some("a1")),
+            (b"a.b-c]\r\n", Some("a.b-c]")),
+            (b"+ x\r\n", None),
+            (b" NOOP\r\n", None),
+            (b"no-end", None),
+            (b"a\x80 x\r\n", None),
+            (b"\r\n", None),
+        ] {
+            assert_eq!(Tag::of(line).as_ref().map(Tag::as_str), tag);
+        }
+    }
+
+    #[test]
+    fn names_of_folders() {
+        for (sent, name) in
+            [(&b"&APw-"[..], Some("ü")), ("ü".as_bytes(), Some("ü")), (b"a&b", Some("a&b")), (b"\xff", None)]
+        {
+            assert_eq!(MailboxName::from_sent(sent).as_ref().map(MailboxName::as_str), name);
+        }
+    }
+}
