@@ -16,7 +16,7 @@ const MAX_DOMAINS: usize = 16;
 pub(crate) enum Found {
     /// An account, targets of an alias, or both.
     Here {
-        account: Option<Account>,
+        account: Option<Box<Account>>,
         targets: Vec<Address>,
         detail: Option<String>,
     },
@@ -104,7 +104,7 @@ impl Directory {
         if account.is_none() && targets.is_empty() {
             return Ok(Some(Found::Inactive));
         }
-        Ok(Some(Found::Here { account, targets, detail }))
+        Ok(Some(Found::Here { account: account.map(Box::new), targets, detail }))
     }
 
     /// The account, active or not.

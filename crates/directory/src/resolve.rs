@@ -126,7 +126,13 @@ impl Walk {
     }
 
     /// Takes the account, and puts the targets on the stack, the first on top.
-    fn expand(&mut self, address: &Address, mut way: Vec<Address>, account: Option<Account>, targets: Vec<Address>) {
+    fn expand(
+        &mut self,
+        address: &Address,
+        mut way: Vec<Address>,
+        account: Option<Box<Account>>,
+        targets: Vec<Address>,
+    ) {
         self.seen.insert(address.clone());
         if let Some(account) = account {
             if !targets.is_empty() {
@@ -134,7 +140,7 @@ impl Walk {
                 self.with_account.insert(account.address.clone());
             }
             if !self.accounts.iter().any(|known| known.key == account.key) {
-                self.accounts.push(account);
+                self.accounts.push(*account);
             }
         }
         way.push(address.clone());

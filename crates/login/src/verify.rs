@@ -1,0 +1,291 @@
+//! A login: from an address and a password to the proof, or to a refusal that
+//! takes the same time whatever the reason.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use directory::{AccountKey, Credentials, Directory, DirectoryError, Replaced, StoredHash};
+use mail::{Address, Class, Classified, Secret};
+use thiserror::Error;
+use tracing::{debug, info, warn};
+
+use crate::Clock;
+use crate::hash::{Cost, HashError, hash_password};
+use crate::pool::{Busy, Pool};
+use crate::scheme::{Match, Scheme, check, is_outdated};
+use crate::throttle::{Limits, Network, Throttle};
+
+/// How long a better hash may take to be stored before the login goes on.
+const REHASH_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Proof that somebody gave the password of this account. Only
+/// [`Logins::verify`] makes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Login {
+    account: AccountKey,
+    address: Address,
+    service: Service,
+}
+
+impl Login {
+    /// The key of the account in the directory.
+    #[must_use]
+    pub fn account(&self) -> AccountKey {
+        self.account
+    }
+
+    /// The address of the account, in normal form.
+    #[must_use]
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// What it was given for.
+    #[must_use]
+    pub fn service(&self) -> Service {
+        self.service
+    }
+}
+
+/// What somebody logs in to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Service {
+    /// IMAP.
+    Imap,
+    /// POP3.
+    Pop3,
+    /// Sending.
+    Submission,
+    /// The page.
+    Web,
+}
+
+impl fmt::Display for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Imap => "imap",
+            Self::Pop3 => "pop3",
+            Self::Submission => "submission",
+            Self::Web => "web",
+        })
+    }
+}
+
+/// Why there is no login.
+#[derive(Debug, Error)]
+pub enum LoginError {
+    /// Wrong address or wrong password, or the account is switched off: the
+    /// peer must not hear which. (Class `Invalid`.)
+    #[error("address or password is wrong")]
+    Refused,
+    /// The directory cannot be asked: not the user's fault.
+    #[error("the directory cannot be asked: {0}")]
+    Away(#[source] DirectoryError),
+    /// More logins wait than there is room for.
+    #[error("too many logins wait")]
+    Busy,
+}
+
+impl Classified for LoginError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Refused => Class::Invalid,
+            Self::Away(_) => Class::Directory,
+            Self::Busy => Class::Internal,
+        }
+    }
+}
+
+/// How logins are verified.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// What a new hash costs.
+    pub cost: Cost,
+    /// The least time until a refusal.
+    pub floor: Duration,
+    /// Hashes at a time; each takes the memory of its cost.
+    pub hashes_at_a_time: usize,
+    /// Logins that may wait for a hash.
+    pub queue: usize,
+    /// Whether hashes of other schemes and cheaper ones are replaced at login.
+    pub rehash: bool,
+    /// The throttle.
+    pub limits: Limits,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            cost: Cost::default(),
+            floor: Duration::from_millis(300),
+            hashes_at_a_time: std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
+            queue: 256,
+            rehash: true,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// The service that verifies logins; one for the whole process.
+#[derive(Debug)]
+pub struct Logins {
+    directory: Arc<Directory>,
+    settings: Settings,
+    clock: Arc<dyn Clock>,
+    throttle: Mutex<Throttle>,
+    pool: Pool,
+    /// Verified in the place of a hash that is not there.
+    dummy: StoredHash,
+}
+
+/// Why it is refused: for the log only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reason {
+    NoAddress,
+    EmptyPassword,
+    UnknownAccount,
+    Inactive,
+    NoPasswordSet,
+    MalformedHash,
+    WrongPassword,
+}
+
+enum Outcome {
+    Good(Credentials, StoredHash),
+    Bad(Reason),
+}
+
+impl Logins {
+    /// Sets the service up; computes one hash to compare with.
+    ///
+    /// # Errors
+    ///
+    /// [`HashError::BadCost`] where argon2 does not take the cost.
+    pub fn new(directory: Arc<Directory>, settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, HashError> {
+        let dummy = hash_password(&Secret::from("nobody has this password"), settings.cost)?;
+        let pool = Pool::new(settings.hashes_at_a_time, settings.queue);
+        let throttle = Mutex::new(Throttle::new(settings.limits.clone()));
+        Ok(Self { directory, settings, clock, throttle, pool, dummy })
+    }
+
+    /// Verifies a password for the account `who`, an address.
+    ///
+    /// # Errors
+    ///
+    /// [`LoginError::Refused`], after the floor and the delay that the throttle
+    /// imposes; [`LoginError::Away`] and [`LoginError::Busy`] are temporary and
+    /// count for nothing.
+    pub async fn verify(
+        &self,
+        who: &str,
+        password: Secret,
+        from: IpAddr,
+        service: Service,
+    ) -> Result<Login, LoginError> {
+        let network = Network::of(from);
+        let address = Address::parse(who).ok();
+        // Everything that is no address shares one count.
+        let name = address.as_ref().map(Address::normal).unwrap_or_default();
+        let delay = self.throttle().begin(&name, network, self.clock.now());
+        if !delay.is_zero() {
+            self.clock.sleep(delay).await;
+        }
+        let started = self.clock.now();
+        match self.outcome(address.as_ref(), &password).await {
+            Ok(Outcome::Good(credentials, hash)) => {
+                self.throttle().succeeded(&name, network, self.clock.now());
+                self.improve(&credentials, password, hash).await;
+                info!(address = %credentials.address, %from, %service, "login");
+                Ok(Login { account: credentials.key, address: credentials.address, service })
+            }
+            Ok(Outcome::Bad(reason)) => {
+                let passed = self.clock.now().saturating_sub(started);
+                self.clock.sleep(self.settings.floor.saturating_sub(passed)).await;
+                // What is no address may be a password in the wrong field.
+                let address = address.map(|address| address.to_string());
+                warn!(address, %from, %service, ?reason, delay_ms = delay.as_millis(), "login refused");
+                Err(LoginError::Refused)
+            }
+            Err(error) => {
+                self.throttle().undo(&name, network, self.clock.now());
+                warn!(%from, %service, %error, "login cannot be verified");
+                Err(error)
+            }
+        }
+    }
+
+    /// Each way to "no" but the empty password costs one hash, so that under
+    /// load, when the floor hides nothing, the queue hides it.
+    async fn outcome(&self, address: Option<&Address>, password: &Secret) -> Result<Outcome, LoginError> {
+        if password.is_empty() {
+            return Ok(Outcome::Bad(Reason::EmptyPassword));
+        }
+        let found = match address {
+            Some(address) => self.directory.credentials(address).await.map_err(LoginError::Away)?,
+            None => None,
+        };
+        let usable = match found {
+            None if address.is_none() => Err(Reason::NoAddress),
+            None => Err(Reason::UnknownAccount),
+            Some(found) if !found.active => Err(Reason::Inactive),
+            Some(found) => found.hash.clone().map(|hash| (found, hash)).ok_or(Reason::NoPasswordSet),
+        };
+        let (credentials, hash) = match usable {
+            Ok(usable) => usable,
+            Err(reason) => {
+                self.check(password, None).await?;
+                return Ok(Outcome::Bad(reason));
+            }
+        };
+        Ok(match self.check(password, Some(hash.clone())).await? {
+            Match::Yes => Outcome::Good(credentials, hash),
+            Match::No => Outcome::Bad(Reason::WrongPassword),
+            Match::Malformed => Outcome::Bad(Reason::MalformedHash),
+        })
+    }
+
+    /// Against the stored hash; and against the dummy where there is none, or
+    /// where a cheap one said no.
+    async fn check(&self, password: &Secret, stored: Option<StoredHash>) -> Result<Match, LoginError> {
+        let (password, dummy) = (password.clone(), self.dummy.clone());
+        let work = move || {
+            let (answer, is_slow) = match &stored {
+                Some(stored) => (check(&password, stored), is_slow(stored)),
+                None => (Match::No, false),
+            };
+            if answer == Match::Malformed || (answer == Match::No && !is_slow) {
+                let _ = check(&password, &dummy);
+            }
+            answer
+        };
+        self.pool.run(work).await.map_err(|Busy| LoginError::Busy)
+    }
+
+    /// Replaces a hash of an older scheme. Whatever goes wrong is for the log.
+    async fn improve(&self, credentials: &Credentials, password: Secret, old: StoredHash) {
+        let cost = self.settings.cost;
+        if !self.settings.rehash || !is_outdated(&old, cost) {
+            return;
+        }
+        let hashed = self.pool.run(move || hash_password(&password, cost)).await;
+        let Ok(Ok(new)) = hashed else { return };
+        let replace = self.directory.replace_hash(credentials.key, &old, &new);
+        match tokio::time::timeout(REHASH_PATIENCE, replace).await {
+            Ok(Ok(Replaced::Yes)) => info!(address = %credentials.address, "password hash replaced by argon2id"),
+            Ok(Ok(Replaced::ChangedMeanwhile)) => debug!(address = %credentials.address, "password changed meanwhile"),
+            Ok(Err(error)) => warn!(address = %credentials.address, %error, "password hash could not be replaced"),
+            Err(_) => warn!(address = %credentials.address, "password hash could not be replaced in time"),
+        }
+    }
+
+    fn throttle(&self) -> MutexGuard<'_, Throttle> {
+        // A panic elsewhere leaves counts behind, and they are as good as any.
+        self.throttle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn is_slow(stored: &StoredHash) -> bool {
+    matches!(Scheme::of(stored), Some(Scheme::Argon2 | Scheme::Bcrypt))
+}
