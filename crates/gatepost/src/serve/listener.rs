@@ -1,0 +1,113 @@
+//! Ports and sockets: bound while we may be root, accepted from later.
+
+use std::fs;
+use std::io;
+use std::net::{IpAddr, TcpListener as StdTcpListener};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener as StdUnixListener;
+use std::path::Path;
+
+use thiserror::Error;
+use tokio::net::{TcpListener, UnixListener};
+
+use super::stream::Stream;
+use crate::config::Listen;
+
+/// A bound port or socket.
+#[derive(Debug)]
+pub enum Bound {
+    /// A TCP port.
+    Tcp(StdTcpListener),
+    /// A socket in the file system.
+    Unix(StdUnixListener),
+}
+
+/// It could not be bound.
+#[derive(Debug, Error)]
+#[error("[listen] {key}: {at} cannot be bound: {error}")]
+pub struct BindError {
+    /// The key in the configuration.
+    pub key: &'static str,
+    /// The address.
+    pub at: String,
+    /// Why.
+    pub error: io::Error,
+}
+
+impl Bound {
+    /// Binds.
+    ///
+    /// # Errors
+    ///
+    /// [`BindError`] with the key of the configuration.
+    pub fn bind(key: &'static str, listen: &Listen) -> Result<Self, BindError> {
+        let failed = |error| BindError { key, at: listen.to_string(), error };
+        match listen {
+            Listen::Tcp(address) => {
+                let listener = StdTcpListener::bind(address).map_err(failed)?;
+                listener.set_nonblocking(true).map_err(failed)?;
+                Ok(Self::Tcp(listener))
+            }
+            Listen::Unix(path) => Ok(Self::Unix(bind_unix(path).map_err(failed)?)),
+        }
+    }
+
+    /// Hands it to the runtime.
+    ///
+    /// # Errors
+    ///
+    /// As the operating system says.
+    pub fn listen(self) -> io::Result<Listener> {
+        Ok(match self {
+            Self::Tcp(listener) => Listener::Tcp(TcpListener::from_std(listener)?),
+            Self::Unix(listener) => Listener::Unix(UnixListener::from_std(listener)?),
+        })
+    }
+}
+
+/// A socket that a server left behind when it was killed is in the way, one
+/// that somebody listens on is not ours to take.
+fn bind_unix(path: &Path) -> io::Result<StdUnixListener> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    if path.exists() {
+        if std::os::unix::net::UnixStream::connect(path).is_ok() {
+            return Err(io::ErrorKind::AddrInUse.into());
+        }
+        fs::remove_file(path)?;
+    }
+    let listener = StdUnixListener::bind(path)?;
+    // Whoever may write to the socket may inject mail; the group decides.
+    fs::set_permissions(path, fs::Permissions::from_mode(0o660))?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// Accepts connections.
+#[derive(Debug)]
+pub enum Listener {
+    /// On a TCP port.
+    Tcp(TcpListener),
+    /// On a socket in the file system.
+    Unix(UnixListener),
+}
+
+impl Listener {
+    /// The next connection, with the peer's address where it has one.
+    ///
+    /// # Errors
+    ///
+    /// As the operating system says, such as too many open files.
+    pub async fn accept(&self) -> io::Result<(Stream, Option<IpAddr>)> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, peer) = listener.accept().await?;
+                stream.set_nodelay(true)?;
+                Ok((Stream::Tcp(stream), Some(peer.ip().to_canonical())))
+            }
+            Self::Unix(listener) => Ok((Stream::Unix(listener.accept().await?.0), None)),
+        }
+    }
+}
+

@@ -1,0 +1,267 @@
+//! A real Gatepost in a folder of its own, on free loopback ports.
+
+use std::fs;
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// How a server is to be set up.
+#[derive(Debug, Clone, Default)]
+pub struct Setup {
+    /// `mysql://…`; SQLite in the folder where it is empty.
+    pub directory: String,
+    /// The index's URL; SQLite in the folder where it is empty.
+    pub index: String,
+    /// With the virus scanner.
+    pub scan: bool,
+    /// More lines at the end of the configuration file.
+    pub more: String,
+}
+
+/// A running server; it is killed and its folder removed on drop.
+#[derive(Debug)]
+pub struct Server {
+    dir: TempDir,
+    setup: Setup,
+    child: Option<Child>,
+    /// Where SMTP listens.
+    pub smtp: SocketAddr,
+    /// Where IMAP over TLS listens.
+    pub imaps: SocketAddr,
+    /// Where POP3 over TLS listens.
+    pub pop3s: SocketAddr,
+    /// Where metrics are served.
+    pub metrics: SocketAddr,
+}
+
+/// The folder with the built programs: `GATEPOST_BIN`, or beside the running
+/// test.
+#[must_use]
+pub fn programs() -> PathBuf {
+    if let Some(given) = std::env::var_os("GATEPOST_BIN") {
+        return given.into();
+    }
+    let test = std::env::current_exe().expect("the test knows where it is");
+    test.ancestors().nth(2).expect("target/debug/deps/test").to_owned()
+}
+
+impl Server {
+    /// Sets up a folder with two domains, `alice@` and `bob@` each, and starts
+    /// the server. The password of everybody is `password of NAME`.
+    #[must_use]
+    pub fn start(setup: Setup) -> Self {
+        let mut server = Self::prepare(setup);
+        for domain in ["example.org", "example.net"] {
+            server.ok(&["domain", "add", domain], "");
+            for user in ["alice", "bob"] {
+                server.ok(&["user", "add", &format!("{user}@{domain}")], &format!("password of {user}\n"));
+            }
+        }
+        server.run();
+        server
+    }
+
+    /// Only the folder and its configuration.
+    #[must_use]
+    pub fn prepare(setup: Setup) -> Self {
+        let dir = TempDir::with_prefix("gatepost-test-").expect("a temporary folder");
+        let server = Self {
+            dir,
+            setup,
+            child: None,
+            smtp: free_port(),
+            imaps: free_port(),
+            pop3s: free_port(),
+            metrics: free_port(),
+        };
+        let made = Command::new(programs().join("gatepost"))
+            .args(["init", &server.path("").display().to_string()])
+            .output()
+            .expect("gatepost starts");
+        assert!(made.status.success(), "init: {}", String::from_utf8_lossy(&made.stderr));
+        server.configure("");
+        server
+    }
+
+    /// Writes the configuration anew, with more lines at its end.
+    pub fn configure(&self, more: &str) {
+        let at = |name: &str| self.path(name).display().to_string();
+        let or_sqlite = |url: &str, name: &str| {
+            if url.is_empty() { format!("sqlite:{}", at(name)) } else { url.to_owned() }
+        };
+        let text = format!(
+            "[server]\nhostname = \"mx.example.org\"\nuser = \"\"\ndata = \"{data}\"\n\
+             [listen]\nsmtp = \"{smtp}\"\nlmtp = \"unix:{lmtp}\"\nimaps = \"{imaps}\"\npop3s = \"{pop3s}\"\n\
+             metrics = \"{metrics}\"\n\
+             [directory]\nurl = \"{directory}\"\n[index]\nurl = \"{index}\"\n[mail]\npath = \"{mail}\"\n\
+             [tls]\ncert = \"{cert}\"\nkey = \"{key}\"\n\
+             [scan]\nenabled = {scan}\nsignatures = \"{signatures}\"\nsandbox = \"required\"\n\
+             [judge]\nreport_base = \"https://mx.example.org/report\"\n{setup_more}\n{more}\n",
+            data = at("data"),
+            smtp = self.smtp,
+            lmtp = self.lmtp().display(),
+            imaps = self.imaps,
+            pop3s = self.pop3s,
+            metrics = self.metrics,
+            directory = or_sqlite(&self.setup.directory, "data/directory.db"),
+            index = or_sqlite(&self.setup.index, "data/index.db"),
+            mail = at("mail"),
+            cert = at("certs/server.pem"),
+            key = at("certs/server.key"),
+            scan = self.setup.scan,
+            signatures = at("signatures"),
+            setup_more = self.setup.more,
+        );
+        fs::write(self.config(), text).expect("the configuration is written");
+    }
+
+    /// A file or folder of this server.
+    #[must_use]
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// The configuration file.
+    #[must_use]
+    pub fn config(&self) -> PathBuf {
+        self.path("test.toml")
+    }
+
+    /// The LMTP socket.
+    #[must_use]
+    pub fn lmtp(&self) -> PathBuf {
+        self.path("lmtp.sock")
+    }
+
+    /// The certificate of the authority that clients have to trust.
+    #[must_use]
+    pub fn ca(&self) -> PathBuf {
+        self.path("certs/ca.pem")
+    }
+
+    /// The Maildir of an account.
+    #[must_use]
+    pub fn maildir(&self, address: &str) -> PathBuf {
+        let (local, domain) = address.split_once('@').expect("an address");
+        self.path("mail").join(domain).join(local).join("Maildir")
+    }
+
+    /// The server's process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().expect("the server runs").id()
+    }
+
+    /// Starts the server and waits until it answers.
+    pub fn run(&mut self) {
+        let log = fs::File::options().create(true).append(true).open(self.path("log")).expect("a log file");
+        let child = Command::new(programs().join("gatepost"))
+            .args(["--config", &self.config().display().to_string(), "serve"])
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a log file"))
+            .stderr(log)
+            .spawn()
+            .expect("gatepost starts");
+        self.child = Some(child);
+        let start = Instant::now();
+        while !(answers(self.smtp) && answers(self.imaps) && answers(self.pop3s)) {
+            let ended = self.child.as_mut().and_then(|c| c.try_wait().ok()).flatten();
+            assert!(ended.is_none(), "the server ended: {ended:?}\n{}", self.log());
+            assert!(start.elapsed() < Duration::from_secs(60), "no answer:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// What the server has logged.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.path("log")).unwrap_or_default()
+    }
+
+    /// Ends the server as a power cut would end its process.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    /// Asks the server to end, and tells how it ended.
+    pub fn stop(&mut self) -> Option<i32> {
+        let mut child = self.child.take()?;
+        signal(child.id(), "TERM");
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_secs(30) {
+            if let Ok(Some(status)) = child.try_wait() {
+                return status.code();
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let _ = child.kill();
+        let _ = child.wait();
+        None
+    }
+
+    /// Runs `gatepost ARGS` with this configuration.
+    #[must_use]
+    pub fn gatepost(&self, args: &[&str], input: &str) -> Output {
+        let mut child = Command::new(programs().join("gatepost"))
+            .args(["--config", &self.config().display().to_string()])
+            .args(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("gatepost starts");
+        // A command that reads no input may have ended already.
+        let _ = child.stdin.take().expect("a pipe").write_all(input.as_bytes());
+        child.wait_with_output().expect("gatepost ends")
+    }
+
+    /// Runs `gatepost ARGS`, which must succeed, and returns what it printed.
+    pub fn ok(&self, args: &[&str], input: &str) -> String {
+        let output = self.gatepost(args, input);
+        assert!(output.status.success(), "gatepost {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- the server's log ---\n{}", self.log());
+        }
+        self.kill();
+    }
+}
+
+/// Sends a signal, by its short name, to a process that the test started.
+pub fn signal(pid: u32, name: &str) {
+    let _ = Command::new("kill").args([format!("-{name}"), pid.to_string()]).status();
+}
+
+fn free_port() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("a bound address")
+}
+
+fn answers(address: SocketAddr) -> bool {
+    TcpStream::connect_timeout(&address, Duration::from_millis(200)).is_ok()
+}
+
+/// Whether a program is installed; says that the test is skipped where it is
+/// not, and fails where CI runs, which must install it.
+#[must_use]
+pub fn have(program: &str) -> bool {
+    let found = ["/usr/bin", "/usr/sbin", "/usr/local/bin"].iter().any(|dir| Path::new(dir).join(program).exists())
+        || Command::new("which").arg(program).output().is_ok_and(|o| o.status.success());
+    if !found {
+        assert!(std::env::var_os("CI").is_none(), "{program} must be installed where CI runs");
+        eprintln!("skipped: {program} is not installed");
+    }
+    found
+}

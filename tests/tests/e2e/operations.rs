@@ -1,0 +1,125 @@
+//! What an administrator does: change rows in MySQL, reload, stop, look in.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use testkit::command;
+use testkit::mariadb::MariaDb;
+use testkit::server::{Server, Setup, have, signal};
+
+use crate::delivery::messages;
+use crate::smtp::{Client, mail};
+
+fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < Duration::from_secs(10), "not within ten seconds: {what}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+fn rcpt(server: &Server, to: &str) -> String {
+    let mut client = Client::connect(server.smtp).unwrap();
+    client.say("MAIL FROM:<s@client.example>").unwrap();
+    client.say(&format!("RCPT TO:<{to}>")).unwrap()
+}
+
+#[test]
+fn rows_edited_in_mysql_work_within_seconds() {
+    let Some(database) = MariaDb::shared() else { return };
+    let directory = database.database("e2e_rows");
+    let index = database.database("e2e_rows_index");
+    let server = Server::start(Setup { directory: directory.clone(), index, ..Setup::default() });
+    assert!(rcpt(&server, "carol@example.org").starts_with("550 5.1.1"));
+    database.execute("e2e_rows", "INSERT INTO account (local, domain, password) VALUES ('carol', 'example.org', '{PLAIN}x')");
+    let start = Instant::now();
+    eventually("carol is known", || rcpt(&server, "carol@example.org").starts_with("250"));
+    assert!(start.elapsed() < Duration::from_secs(5));
+    database.execute("e2e_rows", "UPDATE account SET active = 0 WHERE local = 'carol'");
+    eventually("carol is inactive", || rcpt(&server, "carol@example.org").starts_with("550 5.2.1"));
+    let mut client = Client::connect(server.smtp).unwrap();
+    let reply = client.message("s@client.example", &["alice@example.org"], &mail("on-mysql", "x")).unwrap();
+    assert!(reply.starts_with("250"), "{reply}");
+    assert_eq!(messages(&server.maildir("alice@example.org")).len(), 1);
+}
+
+#[test]
+fn a_directory_that_is_away_defers() {
+    let Some(database) = MariaDb::start() else { return };
+    let url = database.database("e2e_away");
+    let server = Server::start(Setup { directory: url, ..Setup::default() });
+    assert!(rcpt(&server, "alice@example.org").starts_with("250"));
+    drop(database);
+    eventually("the answer is 451", || rcpt(&server, "nobody@example.org").starts_with("451 4.3.0"));
+    assert!(rcpt(&server, "someone@example.org").starts_with("451 4.3.0"));
+}
+
+#[test]
+fn a_domain_that_vanishes_defers_and_one_that_is_removed_does_not() {
+    if !have("sqlite3") {
+        return;
+    }
+    let server = Server::start(Setup::default());
+    eventually("the domains are remembered", || rcpt(&server, "alice@example.net").starts_with("250"));
+    std::thread::sleep(Duration::from_secs(2));
+    let file = server.path("data/directory.db").display().to_string();
+    let delete = "PRAGMA busy_timeout=5000; PRAGMA foreign_keys=OFF; DELETE FROM domain WHERE name = 'example.net'";
+    command::run("sqlite3", &[&file, delete], b"").ok();
+    eventually("the answer is 451", || rcpt(&server, "alice@example.net").starts_with("451 4.3.0"));
+}
+
+#[test]
+fn sigterm_lets_a_message_finish() {
+    let mut server = Server::start(Setup::default());
+    let mut client = Client::connect(server.smtp).unwrap();
+    client.say("MAIL FROM:<s@client.example>").unwrap();
+    client.say("RCPT TO:<alice@example.org>").unwrap();
+    client.say("DATA").unwrap();
+    client.send(b"From: a@client.example\r\n\r\nhalf\r\n").unwrap();
+    signal(server.pid(), "TERM");
+    std::thread::sleep(Duration::from_millis(300));
+    client.send(b"whole\r\n.\r\n").unwrap();
+    let reply = client.reply().unwrap();
+    assert!(reply.starts_with("250"), "{reply}");
+    drop(client);
+    assert_eq!(server.stop(), Some(0));
+    assert_eq!(messages(&server.maildir("alice@example.org")).len(), 1);
+}
+
+#[test]
+fn sighup_reloads_without_dropping_anybody() {
+    let server = Server::start(Setup::default());
+    let mut client = Client::connect(server.smtp).unwrap();
+    let spam = mail("lottery", "x");
+    assert!(client.message("s@client.example", &["alice@example.org"], &spam).unwrap().starts_with("250"));
+    server.configure("[[rule]]\nname = \"lottery\"\nwhen = \"header Subject matches /lottery/\"\naction = \"reject\"\n");
+    signal(server.pid(), "HUP");
+    eventually("the rule works on the open connection", || {
+        client.message("s@client.example", &["alice@example.org"], &spam).unwrap().starts_with("550 5.7.1")
+    });
+    server.configure("nonsense = 1\n");
+    signal(server.pid(), "HUP");
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(client.message("s@client.example", &["alice@example.org"], &spam).unwrap().starts_with("550 5.7.1"));
+}
+
+#[test]
+fn metrics_and_check_tell_how_it_is() {
+    let server = Server::start(Setup::default());
+    assert!(rcpt(&server, "alice@example.org").starts_with("250"));
+    let mut stream = TcpStream::connect(server.metrics).unwrap();
+    stream.write_all(b"GET /metrics HTTP/1.0\r\nHost: x\r\n\r\n").unwrap();
+    let mut text = String::new();
+    let _ = stream.read_to_string(&mut text);
+    assert!(text.contains("gatepost_"), "{text}");
+    let check = server.gatepost(&["--json", "check"], "");
+    let checks: serde_json::Value = serde_json::from_slice(&check.stdout).unwrap();
+    assert!(checks.as_array().unwrap().len() > 4, "{checks}");
+    fs::write(server.config(), "[server]\nhostnme = \"x\"\n").unwrap();
+    let check = server.gatepost(&["check"], "");
+    assert_eq!(check.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&check.stderr).into_owned();
+    assert!(said.contains(":2:1: ") && said.contains("hostname"), "{said}");
+}
