@@ -78,3 +78,43 @@ impl Classified for StoreError {
         }
     }
 }
+
+impl From<index::IndexError> for StoreError {
+    fn from(error: index::IndexError) -> Self {
+        match error {
+            index::IndexError::NoSuchRow => Self::NoSuchFolder,
+            index::IndexError::Exists => Self::FolderExists,
+            index::IndexError::TooManyKeywords => Self::TooMany,
+            other => by_class(&other),
+        }
+    }
+}
+
+impl From<maildir::Error> for StoreError {
+    fn from(error: maildir::Error) -> Self {
+        by_class(&error)
+    }
+}
+
+impl From<spool::Error> for StoreError {
+    fn from(error: spool::Error) -> Self {
+        by_class(&error)
+    }
+}
+
+impl From<maildir::BadName> for StoreError {
+    fn from(error: maildir::BadName) -> Self {
+        Self::Internal(error.to_string())
+    }
+}
+
+fn by_class(error: &dyn Classified) -> StoreError {
+    let text = error.to_string();
+    match error.class() {
+        Class::Index => StoreError::Index(text),
+        Class::DiskFull => StoreError::DiskFull(text),
+        Class::Disk => StoreError::Disk(text),
+        Class::Missing => StoreError::FileMissing,
+        _ => StoreError::Internal(text),
+    }
+}

@@ -7,15 +7,14 @@
 #![forbid(unsafe_code)]
 
 mod error;
-mod mutf7;
 mod name;
 mod store;
 mod types;
 
 pub use error::StoreError;
 pub use index::{
-    AccountId, Flags, InternalDate, Keyword, KeywordSet, MailboxId, Message, ModSeq, QuarantineId, SpecialUse, Uid,
-    UidValidity,
+    AccountId, Change as FlagChange, FlagAction, Flags, InternalDate, Keyword, KeywordSet, MailboxId, Message, ModSeq,
+    QuarantineId, SpecialUse, Uid, UidValidity,
 };
 pub use name::{FolderName, NameError, SEPARATOR};
 pub use store::Store;

@@ -93,12 +93,38 @@ impl Store {
 
 /// Arriving messages.
 impl Store {
-    // pub async fn deliver(&self, spooled: &spool::Spooled, body_at: u64, to: Vec<Delivery>)
-    //     -> Result<Delivered, StoreError>
-    // `body_at`: from which byte of the spool file on the body is taken, behind `Delivery::header`.
-    //
-    // pub async fn quarantine(&self, spooled: &spool::Spooled, body_at: u64, copies: Vec<Refused>)
-    //     -> Result<Vec<QuarantineId>, StoreError>
+    /// Delivers one message to all its recipients, or to none. Each one's file
+    /// is his own trace, the common `header` (with its empty line), and the
+    /// body from the spool. The spool file is settled here.
+    ///
+    /// LMTP asks [`Store::room_for`] for each recipient first and delivers to
+    /// those that have room.
+    ///
+    /// # Errors
+    ///
+    /// Each of them means that nobody got anything; say 4xx.
+    pub async fn deliver(
+        &self,
+        _spooled: spool::Spooled,
+        _header: Vec<u8>,
+        _to: Vec<Delivery>,
+    ) -> Result<Delivered, StoreError> {
+        soon()
+    }
+
+    /// Keeps copies of a refused message, one for each domain.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::deliver`].
+    pub async fn quarantine(
+        &self,
+        _spooled: spool::Spooled,
+        _header: Vec<u8>,
+        _copies: Vec<Refused>,
+    ) -> Result<Vec<QuarantineId>, StoreError> {
+        soon()
+    }
 
     /// Completes or takes back what a crash left between staging and commit.
     /// Call it before the first delivery.

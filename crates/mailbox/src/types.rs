@@ -9,7 +9,7 @@ use index::{
 };
 use mail::{Address, Domain};
 
-use crate::FolderName;
+use crate::{FolderName, StoreError};
 
 /// Where the time comes from: the shell's clock, or a test's.
 pub trait Clock: Send + Sync {
@@ -83,10 +83,9 @@ pub struct Delivery {
     pub account: AccountId,
     /// Which folder.
     pub folder: Target,
-    /// What stands in front of the body taken from the spool: this
-    /// recipient's own trace fields, then the header as far as it is kept,
-    /// with the empty line. LF or CRLF.
-    pub header: Vec<u8>,
+    /// This recipient's own trace fields, in front of the common header; LF,
+    /// no empty line.
+    pub trace: Vec<u8>,
     /// Flags that the message has from the start.
     pub flags: Flags,
 }
@@ -235,28 +234,6 @@ pub struct Changes {
     pub deleted: bool,
 }
 
-/// A change of flags (RFC 3501 §6.4.6).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FlagChange {
-    /// What is done with them.
-    pub how: FlagAction,
-    /// System flags.
-    pub flags: Flags,
-    /// Keywords.
-    pub keywords: Vec<Keyword>,
-}
-
-/// `FLAGS`, `+FLAGS` or `-FLAGS`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FlagAction {
-    /// Set those, clear the others.
-    Replace,
-    /// Set those.
-    Add,
-    /// Clear those.
-    Remove,
-}
-
 /// Which messages to expunge. Only those with `\Deleted` are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Expunge {
@@ -299,13 +276,42 @@ pub struct Copied {
     pub to: Vec<Uid>,
 }
 
-/// An open message: LF line ends on disk, CRLF on the wire.
-#[derive(Debug)]
+/// An open message: LF line ends on disk, CRLF on the wire. Can be read to its
+/// end even when the message is expunged meanwhile.
+#[derive(Debug, Clone)]
 pub struct OpenMessage {
-    /// The file, at its beginning. Read it on a blocking thread.
-    pub file: std::fs::File,
-    /// Its real size in bytes (LF).
-    pub size: u64,
+    pub(crate) file: maildir::MessageFile,
+    pub(crate) blocking: maildir::Blocking,
+}
+
+impl OpenMessage {
+    /// Its real size on disk in bytes (LF).
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.file.size()
+    }
+
+    /// Up to `len` bytes from `offset` on; fewer only at the end. Read in
+    /// pieces of some ten or hundred kilobytes.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Disk`].
+    pub async fn read(&self, offset: u64, len: usize) -> Result<Vec<u8>, StoreError> {
+        let file = self.file.clone();
+        Ok(self.blocking.run(move || file.read(offset, len)).await?)
+    }
+
+    /// Does blocking work on the file, on a thread made for that: such as
+    /// parsing all of it.
+    pub async fn with<T, F>(&self, work: F) -> T
+    where
+        T: Send + 'static,
+        F: FnOnce(&maildir::MessageFile) -> T + Send + 'static,
+    {
+        let file = self.file.clone();
+        self.blocking.run(move || work(&file)).await
+    }
 }
 
 /// Who gets a copy of a refused message, and why.
@@ -319,8 +325,8 @@ pub struct Refused {
     pub recipients: Vec<Address>,
     /// The envelope's sender, empty for `<>`.
     pub sender: String,
-    /// What stands in front of the body, as in [`Delivery::header`].
-    pub header: Vec<u8>,
+    /// The trace fields of this copy, as in [`Delivery::trace`].
+    pub trace: Vec<u8>,
     /// SHA-256 of the token in the reply.
     pub token_hash: [u8; 32],
     /// Whether anybody but the site's administrator may release it.
