@@ -66,6 +66,12 @@ impl Domain {
         Ok(Self(name.into()))
     }
 
+    /// `localhost` (RFC 6761 §6.3): what stands in where no name is known.
+    #[must_use]
+    pub fn localhost() -> Self {
+        Self("localhost".into())
+    }
+
     /// The normal form.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -1,0 +1,17 @@
+//! The sections of the file, each with its keys, their defaults and what they
+//! are for: the one place where a key is defined.
+
+mod judging;
+mod protocols;
+mod server;
+mod storage;
+
+pub use judging::{Judge, Scan};
+pub use protocols::{Imap, Limits, Login, Pop3, Smtp};
+pub use server::{Listeners, Log, LogFormat, Server, Tls};
+pub use storage::{Directory, Index, Mail};
+
+pub(super) use judging::{judge, scan};
+pub(super) use protocols::{imap, limits, login, pop3, smtp};
+pub(super) use server::{listen, log, server, tls};
+pub(super) use storage::{directory, index, mail};

@@ -1,0 +1,94 @@
+//! From the sections to the settings of each crate.
+
+use std::path::PathBuf;
+
+use super::{Config, Judge, Pop3, Scan, Smtp};
+
+impl Config {
+    /// For one SMTP listener; `starttls` where there is a certificate.
+    #[must_use]
+    pub fn smtp_settings(&self) -> smtp::Settings {
+        let Smtp { max_message, max_recipients, max_line, max_errors, max_idle_commands, .. } = self.smtp;
+        smtp::Settings {
+            max_message,
+            max_recipients,
+            max_line,
+            max_errors,
+            max_idle_commands,
+            max_skip: self.smtp.max_skip,
+            max_transactions: self.smtp.max_transactions,
+            bare_newline_in_bdat: self.smtp.bare_newline_in_bdat,
+            starttls: self.tls.cert.is_some(),
+            ..smtp::Settings::new(self.server.hostname.clone())
+        }
+    }
+
+    /// For POP3 sessions.
+    #[must_use]
+    pub fn pop3_settings(&self) -> pop3::Settings {
+        let Pop3 { before_login, login_timeout, idle_timeout, max_errors, max_failed_logins, .. } = self.pop3;
+        pop3::Settings {
+            octets_before_login: before_login,
+            time_before_login: login_timeout,
+            idle: idle_timeout,
+            max_errors,
+            max_failed_logins,
+        }
+    }
+
+    /// For the virus scanner; `beside` is the worker beside the running
+    /// program. None where scanning is off.
+    #[must_use]
+    pub fn scanner_settings(&self, beside: PathBuf) -> Option<avscan_client::Settings> {
+        let Scan { worker, signatures, scratch, sandbox, limits, threads, waiting, .. } = &self.scan;
+        self.scan.enabled.then(|| avscan_client::Settings {
+            worker: worker.clone().unwrap_or(beside),
+            signatures: signatures.clone(),
+            scratch: scratch.clone(),
+            sandbox: *sandbox,
+            limits: *limits,
+            threads: *threads,
+            waiting: *waiting,
+            hang_after: self.scan.hang_after,
+            load_within: self.scan.load_within,
+        })
+    }
+
+    /// For the connections to the directory.
+    #[must_use]
+    pub fn directory_sql(&self) -> sql::Settings {
+        let connections = self.directory.connections;
+        sql::Settings { connections, ..sql::Settings::new(self.directory.url.expose()) }
+    }
+
+    /// For the connections to the index.
+    #[must_use]
+    pub fn index_sql(&self) -> sql::Settings {
+        let connections = self.index.connections;
+        sql::Settings { connections, ..sql::Settings::new(self.index.url.expose()) }
+    }
+
+    /// For the mail store.
+    #[must_use]
+    pub fn mailbox_settings(&self) -> mailbox::Settings {
+        let Judge { quarantine_keep, quarantine_size, .. } = self.judge;
+        mailbox::Settings {
+            quarantine_age: quarantine_keep,
+            quarantine_bytes: quarantine_size,
+            max_folders: self.mail.max_folders,
+            ..mailbox::Settings::new(self.mail.path.clone(), self.server.hostname.as_str())
+        }
+    }
+
+    /// What the site has decided about verdicts.
+    #[must_use]
+    pub fn policy(&self) -> verdict::Policy {
+        verdict::Policy { on_unscannable: self.scan.on_limits, relay_reject: self.judge.relay_reject }
+    }
+
+    /// The certificate's files, where there are any.
+    #[must_use]
+    pub fn cert_files(&self) -> Option<(PathBuf, PathBuf)> {
+        self.tls.cert.clone().zip(self.tls.key.clone())
+    }
+}
