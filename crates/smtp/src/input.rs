@@ -54,6 +54,11 @@ impl Input {
         &self.bytes[self.start..]
     }
 
+    /// The first octet of a line, once it is there.
+    pub(crate) fn first_of_line(&self) -> Option<u8> {
+        self.rest().first().copied().filter(|_| self.overlong == 0)
+    }
+
     /// Uses up the first octets.
     pub(crate) fn advance(&mut self, octets: usize) {
         self.start = (self.start + octets).min(self.bytes.len());

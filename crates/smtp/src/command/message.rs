@@ -81,23 +81,27 @@ fn chunk(arguments: &str) -> Option<Chunk> {
 impl Session {
     /// Answers [`Event::DataStart`]. After a refusal the transaction is over.
     pub fn data(&mut self, _permit: DataPermit, decision: Decision) {
-        let Phase::Asked(question) = std::mem::replace(&mut self.phase, Phase::Command) else { return };
+        let question = match &self.phase {
+            Phase::Asked(Question::Data) => None,
+            Phase::Asked(Question::Bdat(chunk)) => Some(*chunk),
+            _ => return,
+        };
+        self.phase = Phase::Command;
         match (question, decision) {
-            (Question::Data, Decision::Accept) => {
+            (None, Decision::Accept) => {
                 self.phase = Phase::Data(self.new_message(Framing::Data));
                 self.say(&Reply::plain(354, vec![Text::sanitized("End the message with a dot alone on a line.")]));
             }
-            (Question::Data, Decision::Refuse(refusal)) => {
+            (None, Decision::Refuse(refusal)) => {
                 self.envelope = None;
                 self.refuse(&refusal);
             }
-            (Question::Bdat(chunk), Decision::Accept) => self.start_chunk(chunk),
-            (Question::Bdat(_), Decision::Refuse(refusal)) if refusal.closes() => self.leave(&refusal, Abort::Told),
-            (Question::Bdat(chunk), Decision::Refuse(refusal)) => {
+            (Some(chunk), Decision::Accept) => self.start_chunk(chunk),
+            (Some(_), Decision::Refuse(refusal)) if refusal.closes() => self.leave(&refusal, Abort::Told),
+            (Some(chunk), Decision::Refuse(refusal)) => {
                 self.refuse_chunks(refusal.clone());
                 self.skip(chunk, refusal);
             }
-            (other, _) => self.phase = Phase::Asked(other),
         }
     }
 

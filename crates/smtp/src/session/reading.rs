@@ -25,7 +25,7 @@ impl Session {
     }
 
     fn read_command(&mut self) -> bool {
-        if self.input.rest().first() == Some(&TLS_HANDSHAKE) {
+        if self.input.first_of_line() == Some(TLS_HANDSHAKE) {
             self.leave(&reply::not_smtp(), Abort::NotSmtp);
             return true;
         }
@@ -44,10 +44,14 @@ impl Session {
         if wire.is_empty() {
             return false;
         }
+        // One octet more than is read patiently, so that it does not matter in
+        // which blocks they come.
+        let patience = self.settings.max_message.saturating_add(self.settings.max_skip);
+        let wire = first(wire, (patience - message.octets().min(patience)).saturating_add(1));
         let mut kept = Vec::with_capacity(wire.len());
         let used = message.read_data(wire, &mut kept);
         let (ended, flaw, facts) = (message.is_ended(), message.flaw(), message.facts());
-        let endless = message.octets() > self.settings.max_message.saturating_add(self.settings.max_skip);
+        let endless = message.octets() > patience;
         self.input.advance(used);
         if !kept.is_empty() {
             self.tell(Event::Chunk(kept));
@@ -153,9 +157,12 @@ impl Session {
 impl Chunk {
     /// What of the wire belongs to the chunk.
     fn of(self, wire: &[u8]) -> &[u8] {
-        let octets = usize::try_from(self.left).unwrap_or(usize::MAX).min(wire.len());
-        &wire[..octets]
+        first(wire, self.left)
     }
+}
+
+fn first(wire: &[u8], octets: u64) -> &[u8] {
+    &wire[..usize::try_from(octets).unwrap_or(usize::MAX).min(wire.len())]
 }
 
 impl Chunks {
