@@ -53,29 +53,25 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::Duration;
 
+    /// Counts itself in and out, and remembers the most that ran at once.
+    fn work(running: &AtomicUsize, most: &AtomicUsize) {
+        most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        std::thread::sleep(Duration::from_millis(5));
+        running.fetch_sub(1, Ordering::SeqCst);
+    }
+
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn no_more_than_the_bound_run_at_once() {
         let (blocking, running, most) =
-            (Blocking::new(2), Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+            (Blocking::new(2), Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
         let mut tasks = Vec::new();
-        for n in 0..8 {
+        for _ in 0..8 {
             let (blocking, running, most) = (blocking.clone(), Arc::clone(&running), Arc::clone(&most));
-            tasks.push(tokio::spawn(async move {
-                blocking
-                    .run(move || {
-                        most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-                        std::thread::sleep(Duration::from_millis(5));
-                        running.fetch_sub(1, Ordering::SeqCst);
-                        n
-                    })
-                    .await
-            }));
+            tasks.push(tokio::spawn(async move { blocking.run(move || work(&running, &most)).await }));
         }
-        let mut results = Vec::new();
         for task in tasks {
-            results.push(task.await.unwrap());
+            task.await.unwrap();
         }
-        assert_eq!(results, (0..8).collect::<Vec<_>>());
         assert!((1..=2).contains(&most.load(Ordering::SeqCst)));
     }
 

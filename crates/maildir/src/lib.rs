@@ -21,8 +21,8 @@ mod root;
 mod side_file;
 mod stage;
 mod store;
-//TEST #[cfg(feature = "testing")]
-//TEST pub mod testing;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use account::{Account, Made, RemovalId};
 pub use blocking::Blocking;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uidlist::{BaseName, Flags, FolderDir};
 
 use crate::Survey;
+use crate::survey::count_lf;
 
 /// The version of the entry's form.
 const VERSION: u32 = 1;
@@ -95,8 +96,10 @@ impl Entry {
         self.version == VERSION && self.id == id && sum == Some(size) && lines
     }
 
-    pub(crate) fn header_lf(&self) -> u64 {
-        self.header_lf
+    /// Whether this can be the header block that the entry speaks of.
+    pub(crate) fn has_header(&self, header: &[u8]) -> bool {
+        let whole = self.header_truncated || mail::header::block_len(header) == header.len();
+        whole && header.len() as u64 == self.header_len && count_lf(header) == self.header_lf
     }
 
     /// The survey again, with the header block read from the spool file.

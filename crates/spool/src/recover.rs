@@ -10,7 +10,7 @@ use maildir::{Kind, Name};
 use crate::folder::{BROKEN, DRAFT, MESSAGE, OWED, name, read_name};
 use crate::incoming::Guard;
 use crate::owed::Entry;
-use crate::survey::{HEADER_CAP, count_lf};
+use crate::survey::HEADER_CAP;
 use crate::{Error, Owed, Spool, Spooled};
 
 /// The largest entry that is written and read: a header block at its cap and a
@@ -112,7 +112,7 @@ impl Spool {
         }
         let header_len = usize::try_from(entry.header_len).unwrap_or(usize::MAX).min(HEADER_CAP);
         let header = self.store().read_range(&file, entry.trace_len, header_len)?;
-        if header.len() as u64 != entry.header_len || count_lf(&header) != entry.header_lf() {
+        if !entry.has_header(&header) {
             return Err(Error::Garbage("the entry says another header than the message has"));
         }
         let guard = Guard { spool: self.clone(), id, name: message, keep: true.into() };
