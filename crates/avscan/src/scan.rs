@@ -1,0 +1,285 @@
+//! One message's scan: the whole of it, then every message inside it, each put
+//! behind a `Received` line so that libclamav takes it for mail.
+
+use std::collections::{HashSet, VecDeque};
+use std::fs::File;
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt;
+use std::time::{Duration, Instant};
+
+use avscan_wire::{Limit, Limits, Outcome, Prefix, Request};
+use clamav_rs::ClamError;
+use clamav_rs::engine::{Engine, ScanResult};
+use clamav_sys::cl_error_t;
+use rustix::fs::{MemfdFlags, memfd_create};
+
+use crate::embedded::{self, Bounds};
+use crate::{collect, engine};
+
+/// What makes libclamav take any file for mail: without it a first line of the
+/// sender's choice (`received:`, `MZ-Header:`, or `ustar` 257 bytes in) makes
+/// it something else, and no attachment is looked into.
+const PREFIX: &[u8] = b"Received: by scan\r\n";
+
+/// Scans with one engine; shared by all threads.
+#[derive(Clone, Copy)]
+pub(crate) struct Scanner {
+    engine: &'static Engine,
+    limits: Limits,
+}
+
+/// The messages of one scan, each with its depth.
+struct Work {
+    waiting: VecDeque<(Vec<u8>, u32)>,
+    seen: HashSet<(usize, u64)>,
+    hasher: RandomState,
+    embedded: u32,
+    room: u64,
+    until: Instant,
+    worst: Outcome,
+}
+
+impl Scanner {
+    pub(crate) fn new(engine: &'static Engine, limits: Limits) -> Self {
+        Self { engine, limits }
+    }
+
+    /// Scans the message in this file.
+    pub(crate) fn scan(&self, file: OwnedFd, request: &Request) -> Outcome {
+        let until = Instant::now() + Duration::from_millis(request.budget_ms.min(self.limits.max_time_ms).into());
+        if request.length > self.limits.max_file {
+            return Outcome::Unscannable(Limit::Size);
+        }
+        match self.scan_all(File::from(file), request, until) {
+            Ok(outcome) => outcome,
+            Err(error) => Outcome::Failed(error.to_string()),
+        }
+    }
+
+    fn scan_all(&self, file: File, request: &Request, until: Instant) -> io::Result<Outcome> {
+        let message = read(&file, request.length)?;
+        let mut work = Work {
+            waiting: VecDeque::new(),
+            seen: HashSet::new(),
+            hasher: RandomState::new(),
+            embedded: 0,
+            room: self.limits.max_scan,
+            until,
+            worst: Outcome::Clean,
+        };
+        let in_place = request.prefix == Prefix::Ours && file.metadata()?.len() == request.length;
+        let first = if in_place { file } else { with_prefix(&message)? };
+        self.one(&first, &message, 0, &mut work);
+        drop(first);
+        while let Some((inner, depth)) = work.waiting.pop_front() {
+            if matches!(work.worst, Outcome::Found(_)) {
+                break;
+            }
+            if Instant::now() >= work.until {
+                work.note(Outcome::Unscannable(Limit::Time));
+                break;
+            }
+            self.one(&with_prefix(&inner)?, &inner, depth, &mut work);
+        }
+        Ok(work.worst)
+    }
+
+    /// Scans one message and adds those inside it to the work.
+    fn one(&self, file: &File, message: &[u8], depth: u32, work: &mut Work) {
+        let mut settings = engine::scan_settings();
+        // The name is `None`: clamav-rs frees a name before the library reads it.
+        let (result, met, complete) =
+            collect::during(work.room, || self.engine.scan_fileobj(file, &mut settings, None));
+        work.note(outcome(result));
+        if !complete {
+            work.note(Outcome::Unscannable(Limit::Size));
+        }
+        let bounds = Bounds { parts: self.limits.max_files, work: self.limits.max_scan, until: work.until };
+        let (cut, hit) = embedded::embedded(message, bounds);
+        if let Some(limit) = hit {
+            work.note(Outcome::Unscannable(limit));
+        }
+        for inner in cut.into_iter().chain(met) {
+            work.add(inner, depth + 1, &self.limits);
+        }
+    }
+}
+
+impl Work {
+    /// Keeps the finding that says most: a virus before a limit before an
+    /// error, and the first of each.
+    fn note(&mut self, outcome: Outcome) {
+        let rank = |outcome: &Outcome| match outcome {
+            Outcome::Clean => 0,
+            Outcome::Failed(_) => 1,
+            Outcome::Unscannable(_) => 2,
+            Outcome::Found(_) => 3,
+        };
+        if rank(&outcome) > rank(&self.worst) {
+            self.worst = outcome;
+        }
+    }
+
+    /// A message inside another is scanned once, however often it was met.
+    fn add(&mut self, message: Vec<u8>, depth: u32, limits: &Limits) {
+        if message.is_empty() || !self.seen.insert((message.len(), self.hasher.hash_one(&message))) {
+            return;
+        }
+        self.embedded += 1;
+        let room = self.room.checked_sub(message.len() as u64);
+        match room {
+            _ if depth > limits.max_depth => self.note(Outcome::Unscannable(Limit::Recursion)),
+            _ if self.embedded > limits.max_embedded => self.note(Outcome::Unscannable(Limit::Files)),
+            None => self.note(Outcome::Unscannable(Limit::Size)),
+            Some(room) => {
+                self.room = room;
+                self.waiting.push_back((message, depth));
+            }
+        }
+    }
+}
+
+fn read(file: &File, length: u64) -> io::Result<Vec<u8>> {
+    let metadata = file.metadata()?;
+    if !metadata.is_file() || metadata.len() < length {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the message's file is shorter than was said"));
+    }
+    let length = usize::try_from(length).map_err(|_| io::ErrorKind::InvalidInput)?;
+    let mut message = vec![0; length];
+    file.read_exact_at(&mut message, 0)?;
+    Ok(message)
+}
+
+fn with_prefix(message: &[u8]) -> io::Result<File> {
+    let mut file = File::from(memfd_create("message", MemfdFlags::CLOEXEC)?);
+    file.write_all(PREFIX)?;
+    file.write_all(message)?;
+    Ok(file)
+}
+
+fn outcome(result: Result<ScanResult, ClamError>) -> Outcome {
+    match result {
+        Ok(ScanResult::Clean | ScanResult::Whitelisted) => Outcome::Clean,
+        Ok(ScanResult::Virus(name)) => found(name),
+        Err(error) => failed(&error),
+    }
+}
+
+/// What the library reports like a virus but is none.
+fn found(name: String) -> Outcome {
+    if name.starts_with("Heuristics.Encrypted") {
+        return Outcome::Unscannable(Limit::Encrypted);
+    }
+    let Some(limit) = name.strip_prefix("Heuristics.Limits.Exceeded") else {
+        return Outcome::Found(if name.is_empty() { "unnamed".to_owned() } else { name });
+    };
+    Outcome::Unscannable(match limit.trim_start_matches('.') {
+        "MaxFileSize" | "MaxScanSize" | "EmailHeaderBytes" => Limit::Size,
+        "MaxRecursion" | "EmailMIMERecursion" => Limit::Recursion,
+        "MaxFiles" | "EmailMIMEPartsPerMessage" | "EmailHeaders" => Limit::Files,
+        "MaxScanTime" => Limit::Time,
+        _ => Limit::Other,
+    })
+}
+
+fn failed(error: &ClamError) -> Outcome {
+    const TIME: i32 = cl_error_t::CL_ETIMEOUT as i32;
+    const RECURSION: i32 = cl_error_t::CL_EMAXREC as i32;
+    const SIZE: i32 = cl_error_t::CL_EMAXSIZE as i32;
+    const FILES: i32 = cl_error_t::CL_EMAXFILES as i32;
+    const TRUSTED: i32 = cl_error_t::CL_VERIFIED as i32;
+    match error.code() {
+        TIME => Outcome::Unscannable(Limit::Time),
+        RECURSION => Outcome::Unscannable(Limit::Recursion),
+        SIZE => Outcome::Unscannable(Limit::Size),
+        FILES => Outcome::Unscannable(Limit::Files),
+        TRUSTED => Outcome::Clean,
+        _ => Outcome::Failed(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_no_viruses() {
+        let check = |name: &str, expected: Outcome| assert_eq!(found(name.to_owned()), expected, "{name}");
+        let limit = Outcome::Unscannable;
+        check("Heuristics.Limits.Exceeded.MaxFileSize", limit(Limit::Size));
+        check("Heuristics.Limits.Exceeded.MaxScanSize", limit(Limit::Size));
+        check("Heuristics.Limits.Exceeded.MaxRecursion", limit(Limit::Recursion));
+        check("Heuristics.Limits.Exceeded.MaxFiles", limit(Limit::Files));
+        check("Heuristics.Limits.Exceeded.EmailMIMEPartsPerMessage", limit(Limit::Files));
+        check("Heuristics.Limits.Exceeded.MaxScanTime", limit(Limit::Time));
+        check("Heuristics.Limits.Exceeded.EmailLineFoldCnt", limit(Limit::Other));
+        check("Heuristics.Limits.Exceeded", limit(Limit::Other));
+        check("Heuristics.Encrypted.Zip", limit(Limit::Encrypted));
+        check("Heuristics.Encrypted.PDF", limit(Limit::Encrypted));
+        check("Heuristics.Phishing.Email", Outcome::Found("Heuristics.Phishing.Email".to_owned()));
+        check("", Outcome::Found("unnamed".to_owned()));
+    }
+
+    #[test]
+    fn errors_of_a_limit_are_limits() {
+        for (code, expected) in [
+            (cl_error_t::CL_ETIMEOUT, Outcome::Unscannable(Limit::Time)),
+            (cl_error_t::CL_EMAXREC, Outcome::Unscannable(Limit::Recursion)),
+            (cl_error_t::CL_EMAXSIZE, Outcome::Unscannable(Limit::Size)),
+            (cl_error_t::CL_EMAXFILES, Outcome::Unscannable(Limit::Files)),
+            (cl_error_t::CL_VERIFIED, Outcome::Clean),
+        ] {
+            assert_eq!(failed(&ClamError::new(code)), expected);
+        }
+        assert!(matches!(failed(&ClamError::new(cl_error_t::CL_EMEM)), Outcome::Failed(_)));
+    }
+
+    #[test]
+    fn a_virus_outweighs_a_limit_and_a_limit_an_error() {
+        let mut work = work(100);
+        let (limit, virus) = (Outcome::Unscannable(Limit::Time), Outcome::Found("v".into()));
+        for (noted, worst) in [
+            (Outcome::Failed("x".into()), Outcome::Failed("x".into())),
+            (limit.clone(), limit.clone()),
+            (Outcome::Clean, limit.clone()),
+            (Outcome::Unscannable(Limit::Size), limit),
+            (virus.clone(), virus.clone()),
+            (Outcome::Found("w".into()), virus),
+        ] {
+            work.note(noted);
+            assert_eq!(work.worst, worst);
+        }
+    }
+
+    #[test]
+    fn work_is_bounded_and_done_once() {
+        let limits = Limits { max_depth: 2, max_embedded: 4, ..Limits::default() };
+        let mut all = work(20);
+        all.add(b"one".to_vec(), 1, &limits);
+        all.add(b"one".to_vec(), 2, &limits);
+        all.add(Vec::new(), 1, &limits);
+        assert_eq!((all.waiting.len(), &all.worst), (1, &Outcome::Clean));
+        all.add(b"deep".to_vec(), 3, &limits);
+        assert_eq!(all.worst, Outcome::Unscannable(Limit::Recursion));
+        let mut large = work(2);
+        large.add(b"large".to_vec(), 1, &limits);
+        assert_eq!(large.worst, Outcome::Unscannable(Limit::Size));
+        let mut many = work(100);
+        (0..5).for_each(|n| many.add(vec![n], 1, &limits));
+        assert_eq!((many.waiting.len(), many.worst), (4, Outcome::Unscannable(Limit::Files)));
+    }
+
+    fn work(room: u64) -> Work {
+        Work {
+            waiting: VecDeque::new(),
+            seen: HashSet::new(),
+            hasher: RandomState::new(),
+            embedded: 0,
+            room,
+            until: Instant::now(),
+            worst: Outcome::Clean,
+        }
+    }
+}
