@@ -30,6 +30,7 @@ pub enum Event {
     MessageEnd(Facts, EndPermit),
     /// The message was refused by the session itself, and the peer is told so
     /// already: what came of it is to be thrown away. The transaction is over.
+    /// Comes without [`Event::DataStart`] where a first BDAT is too large.
     MessageDiscarded(Discarded),
     /// The peer gave the transaction up (RSET, EHLO): sender, recipients and
     /// bytes so far are to be forgotten.

@@ -76,10 +76,12 @@ impl Input {
         dropped
     }
 
-    /// Gives back memory that only a block of a message needs.
+    /// Gives back memory that only a block of a message needs: many
+    /// connections may stand still with half a line.
     pub(crate) fn relax(&mut self) {
-        if self.bytes.is_empty() && self.bytes.capacity() > KEPT {
-            self.bytes = Vec::new();
+        if self.bytes.capacity() > KEPT && self.rest().len() < KEPT {
+            self.bytes = self.rest().to_vec();
+            self.start = 0;
         }
     }
 
@@ -149,6 +151,11 @@ mod tests {
         assert_eq!(input.drop_all(), 0);
         input.relax();
         assert_eq!(input.bytes.capacity(), 0);
+        input.feed(&[&[b'a'; 9000][..], b"\r\nNOO"].concat());
+        assert_eq!((input.line(), input.line()), (Line::TooLong, Line::Partial));
+        input.relax();
+        assert!(input.bytes.capacity() < 100 && input.feed(b"P\r\n") == 3);
+        assert_eq!(input.line(), Line::Whole(b"NOOP".to_vec()));
         let mut drip = Input::new(64);
         let endless = (0..5000).any(|_| drip.feed(b"a") == 1 && drip.line() == Line::Endless);
         assert!(endless && drip.rest().len() <= 65);
