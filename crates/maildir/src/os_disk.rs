@@ -243,3 +243,38 @@ impl From<BadName> for io::Error {
         Self::new(io::ErrorKind::InvalidInput, error)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_the_kernels_help_a_rename_takes_no_name_either() {
+        let temp = tempfile::tempdir().unwrap();
+        let fd: OwnedFd = std::fs::File::open(temp.path()).unwrap().into();
+        let name = |text: &str| Name::new(text.as_bytes()).unwrap();
+        std::fs::write(temp.path().join("a"), "a").unwrap();
+        std::fs::write(temp.path().join("b"), "b").unwrap();
+        let taken = link_and_unlink(&fd, &name("a"), &fd, &name("b")).unwrap_err();
+        assert_eq!(taken.kind(), io::ErrorKind::AlreadyExists);
+        link_and_unlink(&fd, &name("a"), &fd, &name("c")).unwrap();
+        assert!(!temp.path().join("a").exists());
+        assert_eq!(std::fs::read(temp.path().join("c")).unwrap(), b"a");
+        std::fs::create_dir(temp.path().join("dir")).unwrap();
+        std::fs::create_dir_all(temp.path().join("full/sub")).unwrap();
+        assert!(link_and_unlink(&fd, &name("dir"), &fd, &name("full")).is_err());
+        link_and_unlink(&fd, &name("dir"), &fd, &name("moved")).unwrap();
+        assert!(temp.path().join("moved").is_dir());
+        assert_eq!(std::fs::read(temp.path().join("b")).unwrap(), b"b");
+    }
+
+    #[test]
+    fn a_directory_entry_of_unknown_kind_is_looked_at() {
+        let temp = tempfile::tempdir().unwrap();
+        let fd: OwnedFd = std::fs::File::open(temp.path()).unwrap().into();
+        std::fs::write(temp.path().join("a"), "a").unwrap();
+        std::os::unix::fs::symlink("a", temp.path().join("link")).unwrap();
+        let kind = |text: &str| kind_of(&fd, &Name::new(text.as_bytes()).unwrap(), FileType::Unknown).unwrap();
+        assert_eq!((kind("a"), kind("link"), kind("gone")), (Some(Kind::File), Some(Kind::Other), None));
+    }
+}

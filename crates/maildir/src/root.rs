@@ -96,6 +96,27 @@ impl MailRoot {
         self.store.disk().space(&self.dir).map_err(Error::io("asking for free space"))
     }
 
+    /// Reads a file of the administrator's or the server's beside the domains,
+    /// of at most `cap` octets; `None` where there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLarge`], or as the operating system says.
+    pub fn read_file(&self, name: &Name, cap: usize) -> Result<Option<Vec<u8>>, Error> {
+        self.store.read_file(&self.dir, name, cap)
+    }
+
+    /// Writes such a file anew, durably; readers see the old one or the new.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`], with the old one in place.
+    pub fn replace_file(&self, name: &Name, content: &[u8]) -> Result<(), Error> {
+        self.health().check()?;
+        let draft = Name::new(&[name.as_bytes(), b".new"].concat())?;
+        self.store.replace_file(&self.dir, name, &draft, content)
+    }
+
     /// Makes an account's folder and Maildir, durably; one that is there is
     /// completed.
     ///

@@ -1,5 +1,5 @@
-//! The small files beside the messages: Dovecot's uidlist and keywords,
-//! subscriptions, our generation number.
+//! The small files beside the messages: Dovecot's uidlist and keywords, and
+//! the subscriptions.
 
 use crate::{Error, Folder, Name};
 
@@ -16,9 +16,6 @@ pub enum SideFile {
     Keywords,
     /// `subscriptions`, in the Maildir itself.
     Subscriptions,
-    /// `gatepost-generation`, in the Maildir itself: raised when numbers were
-    /// told, so that a database older than the Maildir is noticed.
-    Generation,
 }
 
 /// The lock file of a side file; dropping it removes it.
@@ -34,7 +31,6 @@ impl SideFile {
             Self::UidList => "dovecot-uidlist",
             Self::Keywords => "dovecot-keywords",
             Self::Subscriptions => "subscriptions",
-            Self::Generation => "gatepost-generation",
         };
         Ok(Name::new(format!("{name}{suffix}").as_bytes())?)
     }
@@ -57,16 +53,7 @@ impl Folder {
     /// [`Error`], with the old one in place.
     pub fn replace_side(&self, which: SideFile, content: &[u8]) -> Result<(), Error> {
         self.health().check()?;
-        let (name, draft) = (which.name("")?, which.name(".gatepost")?);
-        match self.disk().unlink(self.dir(), &draft) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(Error::io("replacing a file")(error));
-            }
-            _ => {}
-        }
-        self.store().write_file(self.dir(), &draft, |file| self.disk().write(file, content))?;
-        self.disk().replace(self.dir(), &draft, &name).map_err(Error::io("replacing a file"))?;
-        self.store().sync_dir(self.dir())
+        self.store().replace_file(self.dir(), &which.name("")?, &which.name(".gatepost")?, content)
     }
 
     /// Writes behind the end of a side file, durably.

@@ -76,6 +76,19 @@ impl Folder {
         Ok(Staged { folder: self.clone(), base: base.clone(), name, kept: false })
     }
 
+    /// Removes what a delivery that did not end left in `tmp/` under this name;
+    /// `Ok` where there is nothing.
+    ///
+    /// # Errors
+    ///
+    /// As the operating system says.
+    pub fn unstage(&self, base: &BaseName) -> Result<(), Error> {
+        match self.disk().unlink(self.tmp(), &Name::new(base.as_bytes())?) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("removing a draft")(error)),
+            _ => Ok(()),
+        }
+    }
+
     /// Makes published messages durable, one synchronisation for each
     /// directory. From here on they may be acknowledged.
     ///

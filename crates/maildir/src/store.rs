@@ -83,6 +83,23 @@ impl Store {
         }
     }
 
+    /// Writes a file anew, durably, under a draft name first: readers see the
+    /// old one or the new. A draft that a crash left goes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`], with the old one in place.
+    pub fn replace_file(&self, dir: &DirHandle, name: &Name, draft: &Name, content: &[u8]) -> Result<(), Error> {
+        const DOING: &str = "replacing a file";
+        match self.disk.unlink(dir, draft) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(Error::io(DOING)(error)),
+            _ => {}
+        }
+        self.write_file(dir, draft, |file| self.disk.write(file, content))?;
+        self.disk.replace(dir, draft, name).map_err(Error::io(DOING))?;
+        self.sync_dir(dir)
+    }
+
     /// Reads a whole file of at most `cap` octets; `None` where there is none.
     ///
     /// # Errors

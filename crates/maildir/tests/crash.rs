@@ -204,6 +204,10 @@ fn folders_and_accounts_move_as_a_whole() {
     deliver(&folder).unwrap();
     let begin = disk.changes();
     account.rename_folder(&junk(), &FolderDir::new(b".Old").unwrap()).unwrap();
+    for loss in Loss::all() {
+        let renamed = disk.after_power_cut(disk.changes(), loss);
+        assert!(renamed.files().keys().all(|path| path.contains("/.Old/")));
+    }
     account.remove_folder(&FolderDir::new(b".Old").unwrap(), maildir::RemovalId(7)).unwrap();
     root.remove_account(&path(), maildir::RemovalId(8)).unwrap();
     assert!(disk.files().keys().all(|path| path.starts_with("/mail/.removed/8/.removed/7/")));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use mail::{Address, Class, Classified};
 use maildir::testing::MemoryDisk;
 use maildir::{
-    Account, AccountPath, Arrival, Error, Folder, Located, Made, MailRoot, Piece, Place, RemovalId, SideFile,
+    Account, AccountPath, Arrival, Error, Folder, Located, Made, MailRoot, Name, Piece, Place, RemovalId, SideFile,
 };
 use uidlist::{BaseName, FileName, Flags, FolderDir};
 
@@ -63,6 +63,11 @@ fn what_is_staged_and_dropped_is_gone() {
     let staged = inbox(&disk).stage(&base("1.a"), &[], 0).unwrap();
     assert_eq!(disk.files().len(), 1);
     staged.discard();
+    assert!(disk.files().is_empty());
+    // As a crash leaves it.
+    std::mem::forget(inbox(&disk).stage(&base("2.b"), &[], 0).unwrap());
+    inbox(&disk).unstage(&base("2.b")).unwrap();
+    inbox(&disk).unstage(&base("2.b")).unwrap();
     assert!(disk.files().is_empty());
 }
 
@@ -169,6 +174,19 @@ fn side_files() {
     assert!(matches!(folder.read_side(SideFile::UidList, 7), Err(Error::TooLarge(_))));
     let names = disk.files().into_keys().collect::<Vec<_>>();
     assert_eq!(names, ["/mail/example.org/alice/Maildir/dovecot-uidlist"]);
+}
+
+#[test]
+fn files_of_the_mail_root() {
+    let disk = MemoryDisk::new();
+    let root = MailRoot::open(Arc::new(disk.clone()), Path::new("/mail")).unwrap();
+    let name = Name::new(b".generation").unwrap();
+    assert_eq!(root.read_file(&name, 9).unwrap(), None);
+    for content in ["1", "22"] {
+        root.replace_file(&name, content.as_bytes()).unwrap();
+        assert_eq!(root.read_file(&name, 9).unwrap().unwrap(), content.as_bytes());
+    }
+    assert_eq!(disk.files().into_keys().collect::<Vec<_>>(), ["/mail/.generation"]);
 }
 
 #[test]

@@ -12,6 +12,9 @@ pub enum Error {
     /// An entry cannot be written as JSON.
     #[error("spool entry: {0}")]
     Entry(#[from] serde_json::Error),
+    /// An earlier write of this message failed, so it has a hole.
+    #[error("an earlier write of the spool file failed")]
+    Incomplete,
     /// An entry is empty: the power went while it was made.
     #[error("the spool entry is empty")]
     EmptyEntry,
@@ -32,6 +35,7 @@ impl Classified for Error {
                 Class::Invalid => Class::Internal,
                 class => class,
             },
+            Self::Incomplete => Class::Disk,
             Self::Entry(_) | Self::EmptyEntry | Self::Garbage(_) | Self::LargeEntry => Class::Internal,
         }
     }

@@ -21,6 +21,8 @@ pub struct Incoming {
     surveyor: Surveyor,
     buffer: Vec<u8>,
     size: u64,
+    /// A write failed: bytes are missing, whatever comes later.
+    torn: bool,
 }
 
 /// Removes a message's file unless it is to be kept.
@@ -40,7 +42,7 @@ impl Incoming {
         let guard = Guard { spool, id, name, keep: false.into() };
         let trace_len = trace.len() as u64;
         let buffer = Vec::with_capacity(BUFFER_OCTETS);
-        let mut incoming = Self { guard, file, trace_len, surveyor: Surveyor::new(), buffer, size: 0 };
+        let mut incoming = Self { guard, file, trace_len, surveyor: Surveyor::new(), buffer, size: 0, torn: false };
         incoming.append(trace)?;
         Ok(incoming)
     }
@@ -50,7 +52,7 @@ impl Incoming {
     /// # Errors
     ///
     /// [`Error`], of class `DiskFull` where there is no room. Drop it then, and
-    /// its file is gone.
+    /// its file is gone; every later call fails too.
     pub fn write(&mut self, chunk: &[u8]) -> Result<(), Error> {
         self.surveyor.take(chunk);
         self.append(chunk)
@@ -76,6 +78,9 @@ impl Incoming {
     /// As [`Incoming::write`].
     pub fn finish(mut self) -> Result<Spooled, Error> {
         self.flush()?;
+        if self.torn {
+            return Err(Error::Incomplete);
+        }
         Ok(Spooled::new(self.guard, self.file, self.trace_len, self.surveyor.finish()))
     }
 
@@ -101,8 +106,13 @@ impl Incoming {
         Ok(())
     }
 
-    fn put(&self, bytes: &[u8]) -> Result<(), Error> {
-        Ok(self.guard.spool.disk().write(&self.file, bytes).map_err(maildir::Error::io("writing a spool file"))?)
+    fn put(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        if self.torn {
+            return Err(Error::Incomplete);
+        }
+        let written = self.guard.spool.disk().write(&self.file, bytes);
+        self.torn = written.is_err();
+        Ok(written.map_err(maildir::Error::io("writing a spool file"))?)
     }
 }
 

@@ -83,6 +83,19 @@ fn an_arrival_that_ends_early_leaves_nothing() {
 }
 
 #[test]
+fn a_message_with_a_hole_is_never_finished() {
+    let disk = MemoryDisk::new();
+    let spool = open(&disk);
+    let mut incoming = spool.create(id(), TRACE).unwrap();
+    // The trace header is written first, when the buffer is full.
+    disk.fail_at(disk.steps().len(), Fault::NoSpace);
+    assert_eq!(incoming.write(&[b'x'; 100_000]).unwrap_err().class(), Class::DiskFull);
+    assert!(matches!(incoming.write(&[b'y'; 100_000]), Err(spool::Error::Incomplete)));
+    assert!(matches!(incoming.finish(), Err(spool::Error::Incomplete)));
+    assert!(names(&disk).is_empty());
+}
+
+#[test]
 fn large_messages_are_written_as_they_come() {
     let disk = MemoryDisk::new();
     let mut incoming = open(&disk).create(id(), TRACE).unwrap();
