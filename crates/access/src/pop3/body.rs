@@ -1,0 +1,64 @@
+//! A message on its way from its file to the client, a piece at a time.
+
+use mail::Classified;
+use mailbox::{OpenMessage, StoreError};
+use pop3::{Code, MessageNumber, Part, Reply, Stuffer};
+
+use super::{Ended, Open, Out, Services, Sink};
+
+/// Read from the disk at once: at most twice as much is sent.
+const PIECE: usize = 64 << 10;
+
+pub(super) async fn send<S: Sink>(
+    open: &Open,
+    number: MessageNumber,
+    part: Part,
+    services: &Services,
+    out: &mut Out<'_, S>,
+) -> Result<(), Ended> {
+    let message = match message(open, number).await {
+        Ok(message) => message,
+        Err(reply) => {
+            out.reply(&reply);
+            return Ok(());
+        }
+    };
+    out.reply(&match (part, open.maildrop.get(number)) {
+        (Part::Whole, Ok(entry)) => Reply::ok(&format!("{} octets", entry.octets)),
+        _ => Reply::ok("the top of it"),
+    });
+    let mut stuffer = Stuffer::new(part);
+    let mut offset = 0;
+    while !stuffer.is_done() {
+        let piece = message.read(offset, PIECE).await.map_err(|error| {
+            tracing::warn!(%error, %number, "a message could not be read to its end");
+            Ended::Broken
+        })?;
+        if piece.is_empty() {
+            break;
+        }
+        offset += piece.len() as u64;
+        stuffer.push(&piece, out.octets());
+        out.pause().await?;
+        // A long message on a slow line is no silence.
+        if !open.lease.renew(services.now()) {
+            return Err(Ended::TakenOver);
+        }
+    }
+    stuffer.finish(out.octets());
+    Ok(())
+}
+
+async fn message(open: &Open, number: MessageNumber) -> Result<OpenMessage, Reply> {
+    open.maildrop.get(number).map_err(|not_there| Reply::err(&not_there.to_string()))?;
+    let uid = *open.uids.get(number.index()).ok_or_else(|| Reply::failed(mail::Class::Internal))?;
+    open.opened.store().open_message(&open.mailbox, uid).await.map_err(|error| match error {
+        StoreError::Expunged => Reply::err("that message is gone"),
+        // Another program may just be renaming it.
+        StoreError::FileMissing => Reply::coded(Code::SysTemp, "that message cannot be found at the moment"),
+        other => {
+            tracing::warn!(error = %other, class = %other.class(), "a message could not be opened");
+            Reply::failed(other.class())
+        }
+    })
+}

@@ -1,0 +1,18 @@
+//! UIDL: the lasting names of all messages or of one (RFC 1939 §7).
+
+use pop3::{Maildrop, MessageNumber};
+
+use super::listing::{all, one};
+use super::{Ended, Out, Sink};
+
+pub(super) async fn run<S: Sink>(
+    maildrop: &Maildrop,
+    which: Option<MessageNumber>,
+    out: &mut Out<'_, S>,
+) -> Result<(), Ended> {
+    match which {
+        Some(number) => one(maildrop, number, out, Maildrop::unique_line),
+        None => all(maildrop, out, Maildrop::unique_line).await?,
+    }
+    Ok(())
+}
