@@ -213,7 +213,10 @@ impl Session {
             LoginFailure::Wrong => Reply::coded(Code::Auth, "name or password is wrong"),
             LoginFailure::InUse => Reply::coded(Code::InUse, "another session reads this mailbox"),
             LoginFailure::TooSoon => Reply::coded(Code::LoginDelay, "too many attempts, wait a minute"),
-            LoginFailure::Unavailable(class) => Reply::failed(class),
+            LoginFailure::Unavailable(class) => {
+                let code = Code::of(class).unwrap_or(Code::SysTemp);
+                Reply::coded(code, "the mailbox is not available, try again later")
+            }
         }
     }
 

@@ -62,7 +62,7 @@ fn replies() {
         ("USER hasty\r\nPASS x\r\n", &["+OK now the password", "-ERR [LOGIN-DELAY] too many attempts, wait a minute"]),
         (
             "USER away\r\nPASS x\r\n",
-            &["+OK now the password", "-ERR [SYS/TEMP] temporarily not available, try again later"],
+            &["+OK now the password", "-ERR [SYS/TEMP] the mailbox is not available, try again later"],
         ),
         ("STAT\r\nQUIT\r\nNOOP\r\n", &["-ERR that command is not allowed now", "+OK goodbye"]),
         ("XYZ\r\n\r\nUSER\r\n", &["-ERR unknown command", "-ERR unknown command", "-ERR an argument is missing"]),

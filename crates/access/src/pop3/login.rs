@@ -9,7 +9,6 @@ use mailbox::{FolderName, Message, Mode, StoreError, View};
 use pop3::{Entry, LoginFailure, Maildrop, UniqueId};
 
 use super::{Open, Services};
-use crate::gate;
 
 pub(super) async fn run(
     name: &Text,
@@ -22,8 +21,8 @@ pub(super) async fn run(
         LoginError::Refused => LoginFailure::Wrong,
         other => LoginFailure::Unavailable(other.class()),
     })?;
-    let opened = gate::open(&services.store, &login).await.map_err(unavailable)?;
-    let inbox = FolderName::parse("INBOX").map_err(|error| unavailable(error.into()))?;
+    let opened = services.gate.open(&login).await.map_err(unavailable)?;
+    let inbox = FolderName::parse("INBOX").map_err(|error| unavailable(StoreError::from(error)))?;
     let mailbox = opened.mailbox(&inbox).await.map_err(unavailable)?;
     let lease = services.leases.take(mailbox.id(), services.now()).ok_or(LoginFailure::InUse)?;
     // Only now, so that no session before this one removes anything of it;
@@ -39,7 +38,7 @@ fn maildrop(view: &View) -> Maildrop {
     Maildrop::new(view.messages.iter().map(entry).collect())
 }
 
-fn unavailable(error: StoreError) -> LoginFailure {
+fn unavailable(error: impl Classified) -> LoginFailure {
     tracing::warn!(%error, class = %error.class(), "a maildrop could not be opened");
     LoginFailure::Unavailable(error.class())
 }

@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use login::Logins;
-use mailbox::{Clock, MailboxId, Store};
+use mailbox::{Clock, MailboxId};
 
 use super::lease::Leases;
+use crate::gate::Gate;
 
 /// The same for all sessions of the process; cheap to clone.
 #[derive(Clone)]
 pub struct Services {
-    pub(super) store: Store,
+    pub(super) gate: Gate,
     pub(super) logins: Arc<Logins>,
     pub(super) leases: Arc<Leases<MailboxId>>,
     clock: Arc<dyn Clock>,
@@ -20,8 +21,8 @@ pub struct Services {
 impl Services {
     /// Makes them once: who has which maildrop is known to its clones alone.
     #[must_use]
-    pub fn new(store: Store, logins: Arc<Logins>, clock: Arc<dyn Clock>) -> Self {
-        Self { store, logins, leases: Leases::new(), clock }
+    pub fn new(gate: Gate, logins: Arc<Logins>, clock: Arc<dyn Clock>) -> Self {
+        Self { gate, logins, leases: Leases::new(), clock }
     }
 
     pub(super) fn now(&self) -> SystemTime {
