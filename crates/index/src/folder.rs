@@ -91,6 +91,28 @@ impl Index {
         Ok(self.pool.fetch_optional(text, args![account.number(), name], read).await?)
     }
 
+    /// The folder that has this directory in the Maildir.
+    ///
+    /// # Errors
+    ///
+    /// As any statement.
+    pub async fn folder_by_disk(&self, account: AccountId, disk: &str) -> Result<Option<FolderRow>, IndexError> {
+        self.ready().await?;
+        let text = select_folder!("WHERE account_id = ? AND disk_name = ?");
+        Ok(self.pool.fetch_optional(text, args![account.number(), disk], read).await?)
+    }
+
+    /// The folder with this special use, the oldest of several.
+    ///
+    /// # Errors
+    ///
+    /// As any statement.
+    pub async fn folder_for(&self, account: AccountId, use_: SpecialUse) -> Result<Option<FolderRow>, IndexError> {
+        self.ready().await?;
+        let text = select_folder!("WHERE account_id = ? AND special_use = ? ORDER BY id LIMIT 1");
+        Ok(self.pool.fetch_optional(text, args![account.number(), use_.attribute()], read).await?)
+    }
+
     /// The folder of this id, if it is this account's.
     ///
     /// # Errors

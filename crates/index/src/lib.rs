@@ -36,7 +36,7 @@ pub use scan::{DiskChange, Known, KnownFolder};
 pub use view::{Changed, Snapshot};
 pub use words::{
     AccountId, Flags, InternalDate, Keyword, KeywordSet, MailboxId, Message, ModSeq, QuarantineId, SpecialUse, Uid,
-    UidValidity, letters_of,
+    UidValidity, letters_of, meaning_of,
 };
 
 /// The most messages that one transaction touches, so that deliveries never

@@ -61,6 +61,19 @@ impl Index {
         Ok(KnownFolder { folder, messages, owed })
     }
 
+    /// The message that has this base name, where there is one.
+    ///
+    /// # Errors
+    ///
+    /// As any statement.
+    pub async fn uid_of(&self, id: MailboxId, base: &BaseName) -> Result<Option<Uid>, IndexError> {
+        self.ready().await?;
+        let text = "SELECT uid FROM message WHERE mailbox_id = ? AND base = ?";
+        let values = args![id.number(), base.as_bytes()];
+        let found = self.pool.fetch_optional(text, values, |row| Ok(Uid::from_sql(row.int(0)?))).await?;
+        Ok(found.flatten())
+    }
+
     /// Whether a base name has a row or a tombstone in a folder.
     ///
     /// # Errors

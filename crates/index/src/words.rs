@@ -163,6 +163,12 @@ impl Flags {
     pub const fn from_bits(bits: u8) -> Self {
         Self(bits & Self::ALL.0)
     }
+
+    /// What the letters of a file name say.
+    #[must_use]
+    pub fn of_letters(letters: uidlist::Flags) -> Self {
+        meaning_of(letters).0
+    }
 }
 
 impl fmt::Debug for Flags {
@@ -353,7 +359,8 @@ pub fn letters_of(flags: Flags, keywords: KeywordSet) -> uidlist::Flags {
 }
 
 /// What the letters of a file name mean.
-pub(crate) fn meaning_of(letters: uidlist::Flags) -> (Flags, KeywordSet) {
+#[must_use]
+pub fn meaning_of(letters: uidlist::Flags) -> (Flags, KeywordSet) {
     let flags = LETTERS.iter().filter(|(_, letter)| letters.contains(*letter));
     let bits = letters.keywords().fold(0, |bits, n| bits | 1_u64 << n);
     (flags.fold(Flags::NONE, |set, (flag, _)| set.with(*flag)), KeywordSet::from_bits(bits))

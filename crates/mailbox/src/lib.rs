@@ -6,10 +6,30 @@
 //! this crate keeps the two in step in whatever order things fail.
 #![forbid(unsafe_code)]
 
+mod account;
+mod append;
+mod copy;
+mod deliver;
 mod error;
+mod expunge;
+mod flags;
+mod folders;
+mod gate;
+mod generation;
+mod merge;
 mod name;
+mod publish;
+mod quarantine;
+mod recover;
+mod release;
+mod rename;
+mod scan;
+mod sidecar;
 mod store;
+mod tick;
 mod types;
+mod view;
+mod watch;
 
 pub use error::StoreError;
 pub use index::{
@@ -17,5 +37,6 @@ pub use index::{
     QuarantineId, SpecialUse, Uid, UidValidity,
 };
 pub use name::{FolderName, NameError, SEPARATOR};
-pub use store::Store;
+pub use store::{Parts, Store};
 pub use types::*;
+pub use watch::Watch;

@@ -91,7 +91,7 @@ pub struct Delivery {
 }
 
 /// Where in the account a delivery goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Target {
     /// `INBOX`.
     Inbox,

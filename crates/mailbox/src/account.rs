@@ -1,0 +1,245 @@
+//! Accounts: made with their Maildir when they are first seen, found by their
+//! key in the directory, never moved on disk.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use index::{Account, AccountId, IndexError, MailboxId, NewAccount, SpecialUse};
+use mail::{Address, Domain, LocalPart};
+use maildir::AccountPath;
+use uidlist::FolderDir;
+
+use crate::store::REMEMBERED;
+use crate::{AccountKey, FolderName, Quota, Store, StoreError, Target, Usage};
+
+/// What is remembered of an account in use.
+#[derive(Debug)]
+pub(crate) struct AccountState {
+    pub(crate) path: AccountPath,
+    pub(crate) address: String,
+    pub(crate) quota: Option<u64>,
+    /// Where deliveries go; forgotten when a folder of the account changes.
+    pub(crate) targets: Mutex<HashMap<Target, (MailboxId, FolderDir)>>,
+}
+
+/// The folders that a new account has besides INBOX, all subscribed.
+const USUAL: [(&str, SpecialUse); 5] = [
+    ("Drafts", SpecialUse::Drafts),
+    ("Sent", SpecialUse::Sent),
+    ("Archive", SpecialUse::Archive),
+    ("Junk", SpecialUse::Junk),
+    ("Trash", SpecialUse::Trash),
+];
+
+/// How many paths are tried for a new account before giving up.
+const PATHS: u32 = 20;
+
+impl Store {
+    /// The account of a directory row; made with its Maildir and the usual
+    /// folders when it is seen for the first time. Address and quota follow
+    /// what is given here, the Maildir's path never changes.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Index`], [`StoreError::Disk`], [`StoreError::DiskFull`].
+    pub async fn account(&self, key: &AccountKey, address: &Address, quota: Quota) -> Result<AccountId, StoreError> {
+        let quota = quota.bytes();
+        let known = self.inner.keys.lock().unwrap_or_else(PoisonError::into_inner).get(key).copied();
+        if let Some(id) = known {
+            let state = self.account_state(id).await?;
+            if state.address == address.normal() && state.quota == quota {
+                return Ok(id);
+            }
+        }
+        let id = match self.inner.index.account_by_key(key.source, &key.foreign_key).await? {
+            Some(account) => self.follow(account, address, quota).await?,
+            None => self.create(key, address, quota).await?,
+        };
+        let mut keys = self.inner.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        if keys.len() >= REMEMBERED {
+            keys.clear();
+        }
+        keys.insert(key.clone(), id);
+        Ok(id)
+    }
+
+    /// An account of the site itself, such as its quarantine: outside the
+    /// directory, without a quota. Its mail is in `localhost/NAME`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::account`]; [`StoreError::Internal`] where the name is no
+    /// local part of an address.
+    pub async fn system_account(&self, name: &str) -> Result<AccountId, StoreError> {
+        let bad = |error: &dyn std::fmt::Display| StoreError::Internal(error.to_string());
+        let local = LocalPart::parse(name).map_err(|error| bad(&error))?;
+        let domain = Domain::parse("localhost").map_err(|error| bad(&error))?;
+        let key = AccountKey { source: "system", foreign_key: local.as_str().to_owned() };
+        self.account(&key, &Address::new(local, domain), Quota::Unlimited).await
+    }
+
+    /// Whether a message of so many bytes fits into the quota: asked at RCPT,
+    /// with SIZE where it was given.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::ExceedsQuota`] where it does not, [`StoreError::Index`].
+    pub async fn room_for(&self, account: AccountId, size: u64) -> Result<(), StoreError> {
+        let state = self.account_state(account).await?;
+        let Some(quota) = state.quota else { return Ok(()) };
+        let (_, used) = self.inner.index.usage(account).await?;
+        if used.saturating_add(size) > quota { Err(StoreError::ExceedsQuota) } else { Ok(()) }
+    }
+
+    /// What the account keeps.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Index`], [`StoreError::NoSuchAccount`].
+    pub async fn usage(&self, account: AccountId) -> Result<Usage, StoreError> {
+        let state = self.account_state(account).await?;
+        let (messages, bytes) = self.inner.index.usage(account).await?;
+        Ok(Usage { messages, bytes, quota: state.quota.map_or(Quota::Unlimited, Quota::Bytes) })
+    }
+
+    /// Notes that these domains are active in the directory now.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Index`].
+    pub async fn remember_domains(&self, domains: &[Domain]) -> Result<(), StoreError> {
+        for domain in domains {
+            self.inner.index.remember_domain(domain, self.now_secs()).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether the domain was noted as active within this time.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Index`].
+    pub async fn domain_seen(&self, domain: &Domain, within: Duration) -> Result<bool, StoreError> {
+        let within = i64::try_from(within.as_secs()).unwrap_or(i64::MAX);
+        let since = self.now_secs().saturating_sub(within);
+        Ok(self.inner.index.domain_last_seen(domain).await?.is_some_and(|seen| seen >= since))
+    }
+
+    /// Forgets a domain that was removed by command.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Index`].
+    pub async fn forget_domain(&self, domain: &Domain) -> Result<(), StoreError> {
+        Ok(self.inner.index.forget_domain(domain).await?)
+    }
+
+    pub(crate) async fn account_state(&self, id: AccountId) -> Result<Arc<AccountState>, StoreError> {
+        let known = self.inner.accounts.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
+        if let Some(state) = known {
+            return Ok(state);
+        }
+        match self.inner.index.account(id).await {
+            Ok(account) => self.note(&account),
+            Err(IndexError::NoSuchRow) => Err(StoreError::NoSuchAccount),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Forgets where the account's deliveries go.
+    pub(crate) fn forget_targets(&self, id: AccountId) {
+        let known = self.inner.accounts.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
+        if let Some(state) = known {
+            state.targets.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        }
+    }
+
+    fn note(&self, account: &Account) -> Result<Arc<AccountState>, StoreError> {
+        let state = Arc::new(AccountState {
+            path: AccountPath::parse(&account.maildir_path)?,
+            address: account.address.clone(),
+            quota: account.quota,
+            targets: Mutex::default(),
+        });
+        let mut accounts = self.inner.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        if accounts.len() >= REMEMBERED {
+            accounts.clear();
+        }
+        accounts.insert(account.id, Arc::clone(&state));
+        Ok(state)
+    }
+
+    async fn follow(
+        &self,
+        mut account: Account,
+        address: &Address,
+        quota: Option<u64>,
+    ) -> Result<AccountId, StoreError> {
+        if account.address != address.normal() || account.quota != quota {
+            self.inner.index.update_account(account.id, address, quota).await?;
+            account.address = address.normal();
+            account.quota = quota;
+        }
+        let state = self.note(&account)?;
+        // A crash may have come between the row and the folders.
+        if self.inner.index.folder_by_name(account.id, "INBOX").await?.is_none() {
+            self.furnish(account.id, state.path.clone()).await?;
+        }
+        Ok(account.id)
+    }
+
+    /// The row comes first: it reserves the path. An account of an earlier
+    /// owner of the address keeps its own path, and the new one gets another.
+    async fn create(&self, key: &AccountKey, address: &Address, quota: Option<u64>) -> Result<AccountId, StoreError> {
+        let wanted = AccountPath::for_address(address)?;
+        for attempt in 1..=PATHS {
+            let path = if attempt == 1 { wanted.to_string() } else { format!("{wanted}~{attempt}") };
+            let path = AccountPath::parse(&path)?;
+            let new = NewAccount {
+                source: key.source,
+                foreign_key: &key.foreign_key,
+                address,
+                maildir_path: path.as_str(),
+                quota,
+            };
+            match self.inner.index.create_account(&new, self.now_secs()).await {
+                Ok(account) => {
+                    let state = self.note(&account)?;
+                    self.furnish(account.id, state.path.clone()).await?;
+                    return Ok(account.id);
+                }
+                Err(IndexError::Exists) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(StoreError::Internal(format!("no path is free for the Maildir of {address}")))
+    }
+
+    /// INBOX comes last: where it is there, all is there.
+    async fn furnish(&self, id: AccountId, path: AccountPath) -> Result<(), StoreError> {
+        self.blocking(move |store| store.inner.root.create_account(&path)).await?;
+        for (name, special_use) in USUAL {
+            let name = FolderName::parse(name)?;
+            match self.create_row(id, &name, Some(special_use)).await {
+                Ok(_) => self.inner.index.subscribe(id, name.as_str()).await?,
+                Err(StoreError::FolderExists) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        match self.create_row(id, &FolderName::inbox(), None).await {
+            Ok(_) => Ok(self.inner.index.subscribe(id, "INBOX").await?),
+            Err(StoreError::FolderExists) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Quota {
+    fn bytes(self) -> Option<u64> {
+        match self {
+            Self::Unlimited => None,
+            Self::Bytes(bytes) => Some(bytes),
+        }
+    }
+}

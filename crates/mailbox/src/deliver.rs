@@ -1,0 +1,229 @@
+//! Delivery: every recipient's file durable in his `tmp/`, what is owed
+//! durable in the spool, the renames, the directories, one commit, and only
+//! then the proof.
+
+use std::sync::PoisonError;
+
+use index::{AccountId, Arrival, Flags, InternalDate, KeywordSet, MailboxId, NewMessage, Outcome, SpecialUse, Uid};
+use mail::SpoolId;
+use maildir::AccountPath;
+use spool::Spooled;
+use uidlist::{BaseName, FolderDir, Sizes};
+
+use crate::publish::publish;
+use crate::{Delivered, DeliveredCopy, Delivery, FolderName, Store, StoreError, Target};
+
+/// One copy, with all that was decided about it before anything is written.
+#[derive(Debug, Clone)]
+pub(crate) struct Planned {
+    pub(crate) account: AccountId,
+    pub(crate) mailbox: MailboxId,
+    pub(crate) path: AccountPath,
+    pub(crate) dir: FolderDir,
+    pub(crate) base: BaseName,
+    pub(crate) sizes: Sizes,
+    pub(crate) flags: Flags,
+    pub(crate) trace: Vec<u8>,
+    pub(crate) now_secs: i64,
+}
+
+impl Store {
+    /// Delivers one message to all its recipients, or to none. Each one's file
+    /// is his own trace, the common `header` (LF, with its empty line), and the
+    /// body from the spool. The spool file is settled here.
+    ///
+    /// LMTP asks [`Store::room_for`] for each recipient first and delivers to
+    /// those that have room.
+    ///
+    /// # Errors
+    ///
+    /// Each of them means that nobody got anything; say 4xx.
+    pub async fn deliver(&self, spooled: Spooled, header: Vec<u8>, to: Vec<Delivery>) -> Result<Delivered, StoreError> {
+        self.check().await?;
+        let mut planned = Vec::with_capacity(to.len());
+        for delivery in to {
+            planned.push(self.plan(&spooled, &header, delivery).await?);
+        }
+        self.deliver_planned(spooled, header, planned).await
+    }
+
+    /// The part that quarantine shares.
+    pub(crate) async fn deliver_planned(
+        &self,
+        spooled: Spooled,
+        header: Vec<u8>,
+        planned: Vec<Planned>,
+    ) -> Result<Delivered, StoreError> {
+        if planned.is_empty() {
+            return Ok(Delivered { copies: Vec::new() });
+        }
+        // Whoever asked may go away at any moment; what was begun by then is
+        // finished by the next tick.
+        let mut begun = Begun { store: self.clone(), id: Some(spooled.id()) };
+        let (spooled, planned, published) = self
+            .blocking(move |store| publish(store, spooled, header, &planned).map(|(s, done)| (s, planned, done)))
+            .await
+            .inspect_err(|_| begun.id = None)?;
+        let there: Vec<&Planned> = planned.iter().zip(&published).filter(|(_, done)| **done).map(|(p, _)| p).collect();
+        let rows = there.iter().map(|planned| planned.row()).collect();
+        let outcomes = self.inner.index.commit(rows).await;
+        let mut copies: Vec<DeliveredCopy> = planned
+            .iter()
+            .map(|planned| DeliveredCopy { account: planned.account, mailbox: planned.mailbox, uid: None })
+            .collect();
+        let all_there = there.len() == planned.len();
+        match outcomes {
+            Ok(outcomes) => {
+                let places = published.iter().enumerate().filter(|(_, done)| **done).map(|(at, _)| at);
+                for (at, outcome) in places.zip(&outcomes) {
+                    copies[at].uid = uid_of(*outcome);
+                }
+                if all_there && !outcomes.contains(&Outcome::Refused) {
+                    begun.id = None;
+                    self.done(spooled).await;
+                }
+            }
+            Err(error) => tracing::error!(%error, id = %spooled_id(&begun), "rows are missing and follow later"),
+        }
+        for copy in &copies {
+            self.changed_here(copy.account, copy.mailbox);
+        }
+        Ok(Delivered { copies })
+    }
+
+    /// Removes a spool file; where that fails the next start finds all
+    /// delivered and removes it.
+    pub(crate) async fn done(&self, spooled: Spooled) {
+        if let Err(error) = self.blocking(move |_| spooled.done()).await {
+            tracing::warn!(%error, "a spool entry stays until the next start");
+        }
+    }
+
+    /// Wakes sessions and owes the sidecar file its line.
+    pub(crate) fn changed_here(&self, account: AccountId, mailbox: MailboxId) {
+        self.inner.debts.owe_list(account, mailbox);
+        self.inner.watches.wake(mailbox);
+    }
+
+    async fn plan(&self, spooled: &Spooled, header: &[u8], delivery: Delivery) -> Result<Planned, StoreError> {
+        let (mailbox, dir) = self.target(delivery.account, &delivery.folder).await?;
+        let trace = with_lf(delivery.trace);
+        let planned = self.planned(spooled, header, (delivery.account, mailbox, dir), trace, delivery.flags).await?;
+        self.room_for(planned.account, planned.sizes.disk).await?;
+        Ok(planned)
+    }
+
+    pub(crate) async fn planned(
+        &self,
+        spooled: &Spooled,
+        header: &[u8],
+        (account, mailbox, dir): (AccountId, MailboxId, FolderDir),
+        trace: Vec<u8>,
+        flags: Flags,
+    ) -> Result<Planned, StoreError> {
+        let path = self.account_state(account).await?.path.clone();
+        let disk = (trace.len() + header.len()) as u64 + spooled.survey().body_len;
+        let lines = count_lf(&trace) + count_lf(header) + spooled.survey().body_lf;
+        let sizes = Sizes { disk, wire: disk + lines };
+        let base = self.inner.names.next(self.now_usecs(), sizes);
+        Ok(Planned { account, mailbox, path, dir, base, sizes, flags, trace, now_secs: self.now_secs() })
+    }
+
+    /// The folder that a delivery goes to; made where it is missing.
+    pub(crate) async fn target(
+        &self,
+        account: AccountId,
+        target: &Target,
+    ) -> Result<(MailboxId, FolderDir), StoreError> {
+        let state = self.account_state(account).await?;
+        let known = state.targets.lock().unwrap_or_else(PoisonError::into_inner).get(target).cloned();
+        if let Some(found) = known {
+            return Ok(found);
+        }
+        let row = match target {
+            Target::Inbox => self.folder_or_new(account, &FolderName::inbox()).await?,
+            Target::Named(name) => self.folder_or_new(account, name).await?,
+            Target::Junk => match self.inner.index.folder_for(account, SpecialUse::Junk).await? {
+                Some(row) => row,
+                None => self.folder_or_new(account, &FolderName::parse("Junk")?).await?,
+            },
+        };
+        let found = (row.id, crate::store::dir_of(&row)?);
+        let mut targets = state.targets.lock().unwrap_or_else(PoisonError::into_inner);
+        // Names come from filters, so there is no telling how many.
+        if targets.len() >= 100 {
+            targets.clear();
+        }
+        targets.insert(target.clone(), found.clone());
+        Ok(found)
+    }
+}
+
+impl Planned {
+    /// The letters that the file's name gets.
+    pub(crate) fn letters(&self) -> uidlist::Flags {
+        index::letters_of(self.flags, KeywordSet::default())
+    }
+
+    fn row(&self) -> NewMessage {
+        NewMessage {
+            mailbox: self.mailbox,
+            uid: None,
+            base: self.base.clone(),
+            arrival: Arrival::Ours,
+            flags: self.flags,
+            keywords: Vec::new(),
+            size: self.sizes.disk,
+            wsize: self.sizes.wire,
+            internal_date: InternalDate { secs: self.now_secs, offset_minutes: 0 },
+            saved: self.now_secs,
+            letters: self.letters(),
+        }
+    }
+}
+
+/// Hands a delivery to the next tick when it is dropped with an id.
+struct Begun {
+    store: Store,
+    id: Option<SpoolId>,
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        if let Some(id) = self.id {
+            self.store.inner.debts.owe_delivery(id, self.store.now_secs());
+        }
+    }
+}
+
+fn spooled_id(begun: &Begun) -> String {
+    begun.id.map_or_else(String::new, |id| id.to_string())
+}
+
+pub(crate) fn uid_of(outcome: Outcome) -> Option<Uid> {
+    match outcome {
+        Outcome::Inserted(uid) | Outcome::Known(uid) => Some(uid),
+        Outcome::Gone | Outcome::Refused => None,
+    }
+}
+
+pub(crate) fn count_lf(bytes: &[u8]) -> u64 {
+    bytes.iter().filter(|b| **b == b'\n').count() as u64
+}
+
+/// Header lines come with LF or CRLF; files have LF.
+pub(crate) fn with_lf(mut bytes: Vec<u8>) -> Vec<u8> {
+    let mut last = None;
+    let crlf = bytes.windows(2).any(|pair| pair == b"\r\n");
+    if crlf {
+        let copy = std::mem::take(&mut bytes);
+        for b in copy {
+            if b == b'\n' && last == Some(b'\r') {
+                bytes.pop();
+            }
+            bytes.push(b);
+            last = Some(b);
+        }
+    }
+    bytes
+}

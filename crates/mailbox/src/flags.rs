@@ -1,0 +1,30 @@
+//! STORE: the commit is the acknowledgement, the names of the files follow.
+
+use index::{Change, Message, Uid};
+
+use crate::{Mailbox, Store, StoreError};
+
+impl Store {
+    /// STORE: returns the messages as they are now, those that did not
+    /// change included; UIDs that are gone are left out.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::TooMany`] keywords, [`StoreError::Index`].
+    pub async fn store_flags(
+        &self,
+        mailbox: &Mailbox,
+        uids: &[Uid],
+        change: &Change,
+    ) -> Result<Vec<Message>, StoreError> {
+        // The handle may be older than the folder.
+        self.row(mailbox).await?;
+        let done = self.inner.index.store_flags(mailbox.id, uids, change).await?;
+        let changed = done.iter().filter(|flagged| flagged.changed);
+        self.inner.debts.owe_renames(mailbox, changed.clone().map(|flagged| flagged.known.message.uid));
+        if changed.count() > 0 {
+            self.inner.watches.wake(mailbox.id);
+        }
+        Ok(done.into_iter().map(|flagged| flagged.known.message).collect())
+    }
+}

@@ -1,0 +1,114 @@
+//! What is paid later: deliveries that were interrupted, renames after changes
+//! of flags, lines of sidecar files, expired copies in quarantine.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Mutex, PoisonError};
+
+use index::{AccountId, MailboxId, Uid};
+use mail::SpoolId;
+
+use crate::recover::Settled;
+use crate::{Mailbox, Store};
+
+/// How long a delivery that nobody waits for is left alone: it may still be
+/// running on another thread.
+const PATIENCE_SECS: i64 = 30;
+/// How many messages of one folder wait for a rename at most; a scan finds the
+/// others.
+const MAX_RENAMES: usize = 100_000;
+
+/// What is owed to the disk. Lost in a crash, and found again: by the spool
+/// entries, and by scans.
+#[derive(Debug, Default)]
+pub(crate) struct Debts {
+    deliveries: Mutex<HashMap<SpoolId, i64>>,
+    renames: Mutex<BTreeMap<(AccountId, MailboxId), BTreeSet<Uid>>>,
+    lists: Mutex<BTreeSet<(AccountId, MailboxId)>>,
+}
+
+impl Debts {
+    pub(crate) fn owe_delivery(&self, id: SpoolId, since: i64) {
+        self.deliveries.lock().unwrap_or_else(PoisonError::into_inner).insert(id, since);
+    }
+
+    pub(crate) fn owe_renames(&self, mailbox: &Mailbox, uids: impl Iterator<Item = Uid>) {
+        let mut renames = self.renames.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = renames.entry((mailbox.account, mailbox.id)).or_default();
+        for uid in uids {
+            if waiting.len() < MAX_RENAMES {
+                waiting.insert(uid);
+            }
+        }
+    }
+
+    pub(crate) fn owe_list(&self, account: AccountId, mailbox: MailboxId) {
+        self.lists.lock().unwrap_or_else(PoisonError::into_inner).insert((account, mailbox));
+    }
+
+    fn due_deliveries(&self, now: i64) -> Vec<SpoolId> {
+        let all = self.deliveries.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter().filter(|(_, since)| **since <= now - PATIENCE_SECS).map(|(id, _)| *id).collect()
+    }
+
+    fn take_renames(&self) -> BTreeMap<(AccountId, MailboxId), BTreeSet<Uid>> {
+        std::mem::take(&mut *self.renames.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn take_lists(&self) -> BTreeSet<(AccountId, MailboxId)> {
+        std::mem::take(&mut *self.lists.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Store {
+    /// What is done in the background: deliveries still owed, owed renames,
+    /// sidecar files, expiry of the quarantine. Call it about once a second,
+    /// one call at a time; never fails, logs what did not work.
+    pub async fn tick(&self) {
+        for id in self.inner.debts.due_deliveries(self.now_secs()) {
+            self.retry_delivery(id).await;
+        }
+        self.pay_renames().await;
+        self.pay_lists().await;
+        self.expire_quarantine().await;
+    }
+
+    /// Pays all that is owed to the disk, for a clean stop.
+    pub async fn close(&self) {
+        self.pay_renames().await;
+        self.pay_lists().await;
+        self.inner.index.close().await;
+    }
+
+    async fn retry_delivery(&self, id: SpoolId) {
+        match self.settle_entry(id).await {
+            Ok(settled) => {
+                self.inner.debts.deliveries.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+                if matches!(settled, Settled::Completed) {
+                    tracing::info!(%id, "a delivery was completed later");
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, %id, "a delivery cannot be completed yet");
+                self.inner.debts.owe_delivery(id, self.now_secs());
+            }
+        }
+    }
+
+    async fn pay_renames(&self) {
+        for ((account, id), uids) in self.inner.debts.take_renames() {
+            let mailbox = Mailbox { account, id };
+            let uids: Vec<Uid> = uids.into_iter().collect();
+            if let Err(error) = self.rename_files(&mailbox, &uids).await {
+                tracing::warn!(%error, mailbox = %id, "names of files lag behind their flags");
+            }
+        }
+    }
+
+    async fn pay_lists(&self) {
+        for (account, id) in self.inner.debts.take_lists() {
+            if let Err(error) = self.write_sidecar(&Mailbox { account, id }).await {
+                tracing::warn!(%error, mailbox = %id, "a uidlist lags behind its folder");
+            }
+        }
+    }
+}

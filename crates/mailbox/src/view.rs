@@ -1,0 +1,82 @@
+//! What a session sees: a folder when it is opened, what changed in it since,
+//! a message's file.
+
+use index::{AccountId, IndexError, ModSeq, Uid};
+
+use crate::scan::Eager;
+use crate::{Changes, FolderName, Mailbox, Mode, OpenMessage, Store, StoreError, View, Watch};
+
+impl Store {
+    /// Opens a folder: looks what other programs did in it, then reads all
+    /// rows.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NoSuchFolder`], disk and index.
+    pub async fn select(&self, account: AccountId, name: &FolderName, mode: Mode) -> Result<View, StoreError> {
+        let mailbox = self.mailbox(account, name).await?;
+        self.scan(&mailbox, Eager::Now).await?;
+        let snapshot = self.inner.index.snapshot(account, mailbox.id).await?;
+        let row = snapshot.folder;
+        let mut recent_from = row.first_recent;
+        if mode == Mode::ReadWrite && row.first_recent < row.uid_next && !self.inner.index.claim_recent(&row).await? {
+            recent_from = row.uid_next;
+        }
+        Ok(View {
+            mailbox,
+            uid_validity: row.uid_validity,
+            uid_next: row.uid_next,
+            highest_modseq: row.modseq,
+            recent_from,
+            keywords: row.keywords,
+            messages: snapshot.messages,
+        })
+    }
+
+    /// What happened since `since`, in this process, in others and on disk:
+    /// for NOOP and IDLE.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Index`], disk.
+    pub async fn changes(&self, mailbox: &Mailbox, since: ModSeq) -> Result<Changes, StoreError> {
+        match self.scan(mailbox, Eager::Calm).await {
+            Err(StoreError::NoSuchFolder) => return Ok(Changes { deleted: true, ..Changes::default() }),
+            scanned => scanned?,
+        }
+        match self.inner.index.changed_since(mailbox.account, mailbox.id, since).await {
+            Err(IndexError::NoSuchRow) => Ok(Changes { deleted: true, ..Changes::default() }),
+            Err(error) => Err(error.into()),
+            Ok(changed) => Ok(Changes {
+                changed: changed.messages,
+                vanished: changed.vanished,
+                keywords: changed.folder.keywords,
+                uid_next: changed.folder.uid_next,
+                highest_modseq: changed.folder.modseq,
+                deleted: false,
+            }),
+        }
+    }
+
+    /// Wakes when something happens to the folder in this process.
+    #[must_use]
+    pub fn watch(&self, mailbox: &Mailbox) -> Watch {
+        self.inner.watches.watch(mailbox.id)
+    }
+
+    /// The message's file, open.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Expunged`], [`StoreError::FileMissing`], disk and index.
+    pub async fn open_message(&self, mailbox: &Mailbox, uid: Uid) -> Result<OpenMessage, StoreError> {
+        let row = self.row(mailbox).await?;
+        let (path, dir) = self.place_of(&row).await?;
+        let known = self.inner.index.messages(mailbox.id, &[uid]).await?.pop().ok_or(StoreError::Expunged)?;
+        let located = self.locate(mailbox, &known);
+        let file = self
+            .blocking(move |store| Ok::<_, StoreError>(store.open_folder(&path, &dir)?.open_message(&located)?))
+            .await?;
+        Ok(OpenMessage { file, blocking: self.inner.blocking.clone() })
+    }
+}
