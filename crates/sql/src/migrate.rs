@@ -3,12 +3,20 @@
 use std::time::Duration;
 
 use sqlx::migrate::Migrator;
+use sqlx::pool::PoolConnection;
+use sqlx::{MySql, MySqlPool};
 
 use crate::pool::Pools;
 use crate::{Pool, SqlError};
 
 /// How often SQLite is tried when another process migrates at the same time.
 const ATTEMPTS: u32 = 5;
+/// Keeps two processes that start together from applying the same migration
+/// twice; it ends with its connection. A Galera cluster has no lock that holds
+/// on all its nodes and may refuse it, so there it is not taken.
+const LOCK: &str = "SELECT GET_LOCK(CONCAT('gatepost_migrations.', MD5(DATABASE())), 30)";
+/// As long as `LOCK` waits.
+const LOCK_SECONDS: u64 = 30;
 
 /// A set of migrations in both dialects, with a bookkeeping table of its own,
 /// since two sets may live in one database:
@@ -37,18 +45,11 @@ impl Schema {
     #[must_use]
     pub fn new(table: &'static str, mut mysql: Migrator, mut sqlite: Migrator) -> Self {
         mysql.dangerous_set_table_name(table);
+        // The migrator's own lock waits for -1 seconds, which MariaDB takes for
+        // an error and does not wait at all; see `LOCK`.
+        mysql.set_locking(false);
         sqlite.dangerous_set_table_name(table);
         Self { mysql, sqlite }
-    }
-
-    /// Without the lock that the migrator takes on MySQL.
-    fn without_lock(&self) -> Migrator {
-        Migrator {
-            migrations: self.mysql.migrations.clone(),
-            locking: false,
-            table_name: self.mysql.table_name.clone(),
-            ..Migrator::DEFAULT
-        }
     }
 }
 
@@ -62,11 +63,11 @@ impl Pool {
     /// statement.
     pub async fn migrate(&self, schema: &Schema) -> Result<(), SqlError> {
         match &self.pools {
-            // A Galera cluster has no GET_LOCK that holds on all its nodes
-            // (and may refuse it); everywhere else it keeps two processes
-            // that start together from applying the same migration twice.
-            Pools::MySql(pool) if self.is_cluster().await? => Ok(schema.without_lock().run(pool).await?),
-            Pools::MySql(pool) => Ok(schema.mysql.run(pool).await?),
+            Pools::MySql(pool) => {
+                let cluster = self.is_cluster().await?;
+                let _held = if cluster { None } else { Some(lock(pool).await?) };
+                Ok(schema.mysql.run(pool).await?)
+            }
             Pools::Sqlite { writer, .. } => {
                 // A migration is one transaction here: whoever comes second
                 // fails, and finds it applied when it tries again.
@@ -85,4 +86,13 @@ impl Pool {
         let on = self.fetch_optional("SHOW VARIABLES LIKE 'wsrep_on'", &[], |row| Ok(row.text(1)? == "ON")).await?;
         Ok(on.unwrap_or(false))
     }
+}
+
+/// Holds `LOCK` as long as the connection lives, and gives neither back to the
+/// pool.
+async fn lock(pool: &MySqlPool) -> Result<PoolConnection<MySql>, SqlError> {
+    let mut connection = pool.acquire().await?;
+    connection.close_on_drop();
+    let got: Option<i64> = sqlx::query_scalar(LOCK).fetch_one(&mut *connection).await?;
+    if got == Some(1) { Ok(connection) } else { Err(SqlError::Silent { seconds: LOCK_SECONDS }) }
 }

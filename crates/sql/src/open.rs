@@ -90,7 +90,7 @@ fn mysql(settings: &Settings, url: &str) -> Result<Pools, SqlError> {
         options = options.ssl_mode(MySqlSslMode::Required);
     }
     let pool = MySqlPoolOptions::new()
-        .max_connections(settings.connections.max(1))
+        .max_connections(settings.connections.max(2)) // one may hold the lock of the migrations
         .acquire_timeout(settings.acquire_timeout)
         .idle_timeout(IDLE)
         .max_lifetime(LIFETIME)
