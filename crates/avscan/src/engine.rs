@@ -14,9 +14,17 @@ use crate::collect;
 /// Room for the line that is put before a message whose size is just allowed.
 const PREFIX_ROOM: u64 = 64 << 10;
 
+/// An engine that is ready to scan.
+#[derive(Clone, Copy)]
+pub(crate) struct Loaded {
+    pub(crate) engine: &'static Engine,
+    /// Whether files are told apart by libclamav's built-in list.
+    pub(crate) known_types: bool,
+}
+
 /// Loads the signature folder. The engine is never freed: the process ends
 /// first, and taking half a gigabyte apart takes longer than that.
-pub(crate) fn load(options: &Options) -> Result<(&'static Engine, Hello), String> {
+pub(crate) fn load(options: &Options) -> Result<(Loaded, Hello), String> {
     let temporary = options.scratch.as_os_str().as_encoded_bytes().to_vec();
     let temporary = std::ffi::CString::new(temporary).map_err(|_| "the scratch folder's name has a NUL in it")?;
     clamav_sys::configure(clamav_sys::Settings { numbers: numbers(&options.limits), temporary });
@@ -27,7 +35,7 @@ pub(crate) fn load(options: &Options) -> Result<(&'static Engine, Hello), String
     let engine: &'static Engine = Box::leak(Box::new(Engine::new()));
     let folder = options.signatures.to_str().ok_or("the signature folder's name is no UTF-8")?;
     let failed = |error: clamav_rs::ClamError| {
-        let detail = clamav_sys::last_message().unwrap_or_else(|| error.string_error());
+        let detail = clamav_sys::take_errors().unwrap_or_else(|| error.string_error());
         format!("the signatures in {folder} cannot be loaded: {detail}")
     };
     let newest_file = newest(&options.signatures).map_err(|error| format!("{folder} cannot be read: {error}"))?;
@@ -46,7 +54,9 @@ pub(crate) fn load(options: &Options) -> Result<(&'static Engine, Hello), String
         load_ms: 0,
         confinement: Confinement::Off,
     };
-    Ok((engine, hello))
+    // The official set brings a list of file types of its own; so may a feed.
+    let known_types = hello.database_version == 0 && !has_types(&options.signatures);
+    Ok((Loaded { engine, known_types }, hello))
 }
 
 /// What a scan looks into: everything that the library can open. What exceeds
@@ -99,6 +109,12 @@ fn newest(folder: &Path) -> std::io::Result<u64> {
         newest = newest.max(seconds(entry?.metadata()?.modified()?));
     }
     Ok(newest)
+}
+
+fn has_types(folder: &Path) -> bool {
+    let is_list = |path: &Path| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("ftm"));
+    // What cannot be listed any more may have had one.
+    fs::read_dir(folder).map_or(true, |entries| entries.flatten().any(|entry| is_list(&entry.path())))
 }
 
 fn seconds(time: SystemTime) -> u64 {

@@ -27,6 +27,7 @@ fn main() -> ExitCode {
         eprintln!("gatepost-avscan is started by gatepost, which hands it a socket; there is nothing to see here");
         return ExitCode::from(2);
     }
+    close_inherited();
     match prepare() {
         Ok((scanner, threads)) => serve::run(scanner, threads),
         Err(reason) => {
@@ -47,4 +48,11 @@ fn prepare() -> Result<(scan::Scanner, u16), String> {
     hello.load_ms = u32::try_from(began.elapsed().as_millis()).unwrap_or(u32::MAX);
     serve::tell(&Report::Hello(hello));
     Ok((scan::Scanner::new(engine, options.limits), options.threads))
+}
+
+/// Whatever else was open in the process that started this one is not for here.
+fn close_inherited() {
+    // SAFETY: nothing has been opened yet, so nobody owns a descriptor above
+    // standard error; on a kernel without this call nothing happens.
+    unsafe { libc::syscall(libc::SYS_close_range, 3_u32, u32::MAX, 0_u32) };
 }

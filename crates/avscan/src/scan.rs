@@ -11,22 +11,42 @@ use std::time::{Duration, Instant};
 
 use avscan_wire::{Limit, Limits, Outcome, Prefix, Request};
 use clamav_rs::ClamError;
-use clamav_rs::engine::{Engine, ScanResult};
+use clamav_rs::engine::ScanResult;
 use clamav_sys::cl_error_t;
 use rustix::fs::{MemfdFlags, memfd_create};
 
+use crate::collect;
 use crate::embedded::{self, Bounds};
-use crate::{collect, engine};
+use crate::engine::{Loaded, scan_settings};
+
+/// Three header lines, 276 bytes.
+macro_rules! pad {
+    () => {
+        concat!(
+            "X-Scan: ----------------------------------------------------------------------------------\r\n",
+            "X-Scan: ----------------------------------------------------------------------------------\r\n",
+            "X-Scan: ----------------------------------------------------------------------------------\r\n",
+        )
+    };
+}
 
 /// What makes libclamav take any file for mail: without it a first line of the
-/// sender's choice (`received:`, `MZ-Header:`, or `ustar` 257 bytes in) makes
-/// it something else, and no attachment is looked into.
-const PREFIX: &[u8] = b"Received: by scan\r\n";
+/// sender's choice (`received:`, `MZ-Header:`) makes it something else, and no
+/// attachment is looked into. The block is longer than the part of a file that
+/// libclamav tells types by, for some types show further in: with a short line
+/// before it, a message only had to have `ustar` that much earlier.
+const PREFIX: &[u8] = concat!("Received: by scan\r\n", pad!(), pad!(), pad!(), pad!()).as_bytes();
+
+/// Bytes at the beginning of a file by which libclamav tells its type.
+const MAGIC: usize = 1028;
+
+/// Types of the built-in list that show further in than our own line ends.
+const MAGICS_INSIDE: [&[u8]; 2] = [b"ustar", b"EFI PART"];
 
 /// Scans with one engine; shared by all threads.
 #[derive(Clone, Copy)]
 pub(crate) struct Scanner {
-    engine: &'static Engine,
+    loaded: Loaded,
     limits: Limits,
 }
 
@@ -42,8 +62,8 @@ struct Work {
 }
 
 impl Scanner {
-    pub(crate) fn new(engine: &'static Engine, limits: Limits) -> Self {
-        Self { engine, limits }
+    pub(crate) fn new(loaded: Loaded, limits: Limits) -> Self {
+        Self { loaded, limits }
     }
 
     /// Scans the message in this file.
@@ -69,7 +89,10 @@ impl Scanner {
             until,
             worst: Outcome::Clean,
         };
-        let in_place = request.prefix == Prefix::Ours && file.metadata()?.len() == request.length;
+        let in_place = request.prefix == Prefix::Ours
+            && self.loaded.known_types
+            && begins_as_mail(&message)
+            && file.metadata()?.len() == request.length;
         let first = if in_place { file } else { with_prefix(&message)? };
         self.one(&first, &message, 0, &mut work);
         drop(first);
@@ -88,10 +111,10 @@ impl Scanner {
 
     /// Scans one message and adds those inside it to the work.
     fn one(&self, file: &File, message: &[u8], depth: u32, work: &mut Work) {
-        let mut settings = engine::scan_settings();
+        let mut settings = scan_settings();
         // The name is `None`: clamav-rs frees a name before the library reads it.
         let (result, met, complete) =
-            collect::during(work.room, || self.engine.scan_fileobj(file, &mut settings, None));
+            collect::during(work.room, || self.loaded.engine.scan_fileobj(file, &mut settings, None));
         work.note(outcome(result));
         if !complete {
             work.note(Outcome::Unscannable(Limit::Size));
@@ -139,6 +162,13 @@ impl Work {
             }
         }
     }
+}
+
+/// Whether libclamav takes these bytes for mail as they are.
+fn begins_as_mail(message: &[u8]) -> bool {
+    let head = &message[..message.len().min(MAGIC)];
+    let inside = |magic: &&[u8]| head.windows(magic.len()).any(|window| window == *magic);
+    head.starts_with(b"Received: ") && !MAGICS_INSIDE.iter().any(inside)
 }
 
 fn read(file: &File, length: u64) -> io::Result<Vec<u8>> {
@@ -203,6 +233,23 @@ fn failed(error: &ClamError) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_cannot_be_mistaken_is_scanned_in_place() {
+        assert!(PREFIX.len() > MAGIC);
+        let at = |offset: usize, magic: &str| format!("Received: x\n{}{magic}", " ".repeat(offset)).into_bytes();
+        for (message, expected) in [
+            (b"Received: from a".to_vec(), true),
+            (b"received: from a".to_vec(), false),
+            (b"".to_vec(), false),
+            (at(245, "ustar"), false),
+            (at(10, "ustar"), false),
+            (at(500, "EFI PART"), false),
+            (at(MAGIC, "ustar"), true),
+        ] {
+            assert_eq!(begins_as_mail(&message), expected);
+        }
+    }
 
     #[test]
     fn limits_are_no_viruses() {

@@ -10,11 +10,11 @@ use crate::{cl_engine, ffi};
 const ERROR: c_int = 128;
 /// A layer that the library has rewritten to match it more easily.
 const NORMALIZED: u32 = 1;
-/// Bytes of a kept message.
-const MESSAGE: usize = 512;
+/// Bytes of the messages that are kept.
+const MESSAGES: usize = 512;
 
 static INSPECTOR: OnceLock<fn(&Inspected<'_>)> = OnceLock::new();
-static LAST: Mutex<String> = Mutex::new(String::new());
+static KEPT: Mutex<String> = Mutex::new(String::new());
 
 /// One file that the library is about to scan, found inside another.
 #[derive(Debug, Clone, Copy)]
@@ -39,9 +39,10 @@ pub fn inspect(inspector: fn(&Inspected<'_>)) -> bool {
     INSPECTOR.set(inspector).is_ok()
 }
 
-/// The last error of the library in its own words, and forgets it.
-pub fn last_message() -> Option<String> {
-    let text = std::mem::take(&mut *LAST.lock().unwrap_or_else(PoisonError::into_inner));
+/// The first errors of the library since the last call, in its own words and
+/// together at most 512 bytes.
+pub fn take_errors() -> Option<String> {
+    let text = std::mem::take(&mut *KEPT.lock().unwrap_or_else(PoisonError::into_inner));
     (!text.is_empty()).then_some(text)
 }
 
@@ -67,11 +68,14 @@ unsafe extern "C" fn on_message(severity: c_int, _full: *const c_char, text: *co
     // SAFETY: the library passes a C string that lives through this call.
     let text = unsafe { CStr::from_ptr(text) }.to_string_lossy();
     let text = text.trim();
-    let cut = &text[..text.floor_char_boundary(MESSAGE)];
-    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
-    // What comes after the first error of a load is only that the load failed.
-    if last.is_empty() {
-        cut.clone_into(&mut last);
+    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    // The first of a load says what is wrong, the next in which file.
+    if kept.len() < MESSAGES {
+        if !kept.is_empty() {
+            kept.push_str("; ");
+        }
+        let end = text.floor_char_boundary(MESSAGES - kept.len().min(MESSAGES));
+        kept.push_str(&text[..end]);
     }
 }
 
@@ -108,17 +112,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_error_is_kept_and_cut() {
-        let long = std::ffi::CString::new(format!("first {}", "é".repeat(1000))).unwrap();
+    fn the_first_errors_are_kept_and_cut() {
+        let long = std::ffi::CString::new("é".repeat(1000)).unwrap();
         // SAFETY: all are C strings.
         unsafe {
             on_message(64, null_mut(), c"a warning".as_ptr(), null_mut());
-            assert_eq!(last_message(), None);
-            on_message(128, null_mut(), long.as_ptr(), null_mut());
+            assert_eq!(take_errors(), None);
+            on_message(128, null_mut(), c"first\n".as_ptr(), null_mut());
             on_message(128, null_mut(), c"second".as_ptr(), null_mut());
+            assert_eq!(take_errors().as_deref(), Some("first; second"));
+            (0..9).for_each(|_| on_message(128, null_mut(), long.as_ptr(), null_mut()));
         }
-        let kept = last_message().unwrap();
-        assert!(kept.starts_with("first é") && kept.len() <= MESSAGE);
-        assert_eq!(last_message(), None);
+        let kept = take_errors().unwrap();
+        assert!(kept.starts_with("éé") && kept.len() <= MESSAGES);
+        assert_eq!(take_errors(), None);
     }
 }

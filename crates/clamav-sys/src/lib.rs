@@ -10,7 +10,7 @@
 //! - [`cl_engine_new`] sets the limits given to [`configure`], since `clamav-rs`
 //!   neither sets limits nor shows the engine's handle.
 //! - A callback shows each file that the library unpacks ([`inspect`]), and the
-//!   library's messages are kept ([`last_message`]) instead of printed.
+//!   library's messages are kept ([`take_errors`]) instead of printed.
 #![deny(unsafe_op_in_unsafe_fn)]
 #![allow(non_camel_case_types, reason = "these are libclamav's names")]
 
@@ -27,7 +27,7 @@ pub use constants::*;
 pub use engine::{Settings, cl_engine_free, cl_engine_get_num, cl_engine_get_str, cl_engine_new, configure};
 pub use engine::{cl_engine_set_num, cl_engine_set_str};
 pub use enums::{cl_engine_field, cl_error_t};
-pub use hooks::{Inspected, inspect, last_message};
+pub use hooks::{Inspected, inspect, take_errors};
 pub use version::{Version, library_version};
 
 /// The library's engine; only ever behind a pointer.
