@@ -2,5 +2,11 @@
 //! privileges, logs and metrics. The program itself is `main.rs`.
 #![forbid(unsafe_code)]
 
+pub mod cli;
+pub mod commands;
 pub mod config;
+pub mod logging;
+pub mod metrics;
 pub mod output;
+pub mod privileges;
+pub mod serve;

@@ -1,7 +1,7 @@
 //! The last stage: what the verdict asks for is done, and only then is the
 //! peer answered.
 
-use mail::{Address, Class, Classified, Domain, Text};
+use mail::{Address, Class, Classified, Domain, ReversePath, Text};
 use mailbox::{Delivery, Flags, Store, StoreError, Target};
 use smtp::{Mode, Outcome, Refusal, reply};
 use verdict::{Disposition, Place, Record, Token, Verdict, VerdictHeader};
@@ -9,8 +9,8 @@ use verdict::{Disposition, Place, Record, Token, Verdict, VerdictHeader};
 use crate::arrival::Arrived;
 use crate::judge::Envelope;
 use crate::quarantine::Quarantine;
-use crate::recipient::{Copy, LocalRecipient};
-use crate::trace;
+use crate::recipient::LocalRecipient;
+use crate::trace::{self, Hop};
 
 /// Carries out verdicts under one configuration.
 #[derive(Clone)]
@@ -50,8 +50,8 @@ impl Deliverer {
     ) -> Outcome {
         match record.decision.disposition {
             Disposition::Deliver(place) => self.deliver(mode, arrived, envelope, record, place).await,
-            Disposition::RefuseAndKeep => self.refuse_and_keep(&arrived, envelope, record, token).await,
-            Disposition::TakeAndKeep => self.take_and_keep(&arrived, envelope, record, token).await,
+            Disposition::RefuseAndKeep => self.refuse_and_keep(arrived, envelope, record, token).await,
+            Disposition::TakeAndKeep => self.take_and_keep(arrived, envelope, record, token).await,
             Disposition::Defer => Outcome::Refused(deferral(&record.decision.verdict)),
         }
     }
@@ -67,48 +67,55 @@ impl Deliverer {
         record: &Record,
         place: Place,
     ) -> Outcome {
+        let text = Text::sanitized(&format!("Delivered, id {}.", arrived.hop.id));
         let verdict = VerdictHeader::new(&record.decision, arrived.hop.id).value();
-        let id = arrived.hop.id;
-        let prepared = Prepared { arrived, envelope, place, verdict: verdict.as_str().to_owned() };
-        match mode {
-            Mode::Smtp => {
-                let all: Vec<&LocalRecipient> = envelope.recipients.iter().collect();
-                match self.deliver_to(&prepared, &all).await {
-                    Ok(()) => Outcome::accepted(&format!("Delivered, id {id}.")),
-                    Err(error) => Outcome::Refused(refusal_of(&error)),
-                }
+        let folder = match place {
+            Place::Inbox => Target::Inbox,
+            Place::Junk => Target::Junk,
+        };
+        let copies = Copies { hop: &arrived.hop, sender: &envelope.sender, verdict: verdict.as_str(), folder };
+        let size = arrived.spooled.message_len();
+        let mut refusals: Vec<Option<Refusal>> = Vec::with_capacity(envelope.recipients.len());
+        let mut deliveries: Vec<Delivery> = Vec::new();
+        for recipient in &envelope.recipients {
+            let refusal = if mode == Mode::Lmtp { self.no_room(recipient, size).await } else { None };
+            if refusal.is_none() {
+                copies.add(recipient, &mut deliveries);
             }
-            Mode::Lmtp => {
-                let mut outcomes = Vec::new();
-                for recipient in &envelope.recipients {
-                    let text = Text::sanitized(&format!("Delivered, id {id}."));
-                    let delivered = self.deliver_to(&prepared, &[recipient]).await;
-                    outcomes.push(delivered.map(|()| text).map_err(|error| refusal_of(&error)));
-                }
-                Outcome::Each(outcomes)
+            refusals.push(refusal);
+        }
+        let delivered = self.store_all(arrived, deliveries).await.map_err(|error| refusal_of(&error));
+        match (mode, delivered) {
+            (Mode::Smtp, Ok(())) => Outcome::Accepted(text),
+            (_, Err(refusal)) => Outcome::Refused(refusal),
+            (Mode::Lmtp, Ok(())) => {
+                Outcome::Each(refusals.into_iter().map(|refusal| refusal.map_or(Ok(text.clone()), Err)).collect())
             }
         }
     }
 
-    async fn deliver_to(&self, prepared: &Prepared<'_>, recipients: &[&LocalRecipient]) -> Result<(), StoreError> {
-        let mut deliveries: Vec<Delivery> = Vec::new();
-        for recipient in recipients {
-            for copy in recipient.copies() {
-                // Two recipients may lead to the same mailbox: one copy.
-                if deliveries.iter().all(|delivery| delivery.account != copy.account) {
-                    deliveries.push(prepared.delivery(copy, &self.hostname));
-                }
+    async fn no_room(&self, recipient: &LocalRecipient, size: u64) -> Option<Refusal> {
+        for copy in recipient.copies() {
+            if let Err(error) = self.store.room_for(copy.account, size).await {
+                return Some(refusal_of(&error));
             }
         }
-        let delivered = self.store.deliver(&prepared.arrived.spooled, deliveries).await?;
-        tracing::info!(id = %prepared.arrived.hop.id, copies = ?delivered.copies(), "delivered");
+        None
+    }
+
+    async fn store_all(&self, arrived: Arrived, deliveries: Vec<Delivery>) -> Result<(), StoreError> {
+        let id = arrived.hop.id;
+        let header = trace::without_pretenders(arrived.spooled.header(), &self.hostname);
+        let delivered = self.store.deliver(arrived.spooled, header, deliveries).await?;
+        tracing::info!(%id, copies = ?delivered.copies(), "delivered");
         Ok(())
     }
 
     /// If the copy cannot be kept, the refusal stands all the same.
-    async fn refuse_and_keep(&self, arrived: &Arrived, envelope: &Envelope, record: &Record, token: &Token) -> Outcome {
+    async fn refuse_and_keep(&self, arrived: Arrived, envelope: &Envelope, record: &Record, token: &Token) -> Outcome {
+        let id = arrived.hop.id;
         if let Err(error) = self.quarantine.keep(arrived, envelope, record, token).await {
-            tracing::error!(id = %arrived.hop.id, %error, "no copy of a refused message was kept");
+            tracing::error!(%id, %error, "no copy of a refused message was kept");
         }
         let sentence = match &record.decision.verdict {
             Verdict::Reject { sentence, .. } => sentence.as_str(),
@@ -120,33 +127,40 @@ impl Deliverer {
 
     /// Here the copy is all that is left of the message: without it there is no
     /// 250.
-    async fn take_and_keep(&self, arrived: &Arrived, envelope: &Envelope, record: &Record, token: &Token) -> Outcome {
+    async fn take_and_keep(&self, arrived: Arrived, envelope: &Envelope, record: &Record, token: &Token) -> Outcome {
+        let id = arrived.hop.id;
         match self.quarantine.keep(arrived, envelope, record, token).await {
-            Ok(()) => Outcome::accepted(&format!("Taken for review, id {}.", arrived.hop.id)),
+            Ok(()) => Outcome::accepted(&format!("Taken for review, id {id}.")),
             Err(error) => {
-                tracing::error!(id = %arrived.hop.id, %error, "a message could not be kept in quarantine");
+                tracing::error!(%id, %error, "a message could not be kept in quarantine");
                 Outcome::Refused(reply::of_class(error.class()))
             }
         }
     }
 }
 
-struct Prepared<'a> {
-    arrived: Arrived,
-    envelope: &'a Envelope,
-    place: Place,
-    verdict: String,
+/// What the copies of one message have in common.
+struct Copies<'a> {
+    hop: &'a Hop,
+    sender: &'a ReversePath,
+    verdict: &'a str,
+    folder: Target,
 }
 
-impl Prepared<'_> {
-    fn delivery(&self, copy: &Copy, hostname: &Domain) -> Delivery {
-        let mut header = trace::block(&self.arrived.hop, &self.envelope.sender, &copy.address, &self.verdict);
-        header.extend(trace::without_pretenders(self.arrived.spooled.header(), hostname));
-        let folder = match self.place {
-            Place::Inbox => Target::Inbox,
-            Place::Junk => Target::Junk,
-        };
-        Delivery { account: copy.account, folder, header, flags: Flags::default() }
+impl Copies<'_> {
+    /// Two recipients may lead to the same mailbox: it gets one copy.
+    fn add(&self, recipient: &LocalRecipient, to: &mut Vec<Delivery>) {
+        for copy in recipient.copies() {
+            if to.iter().all(|delivery| delivery.account != copy.account) {
+                let trace = trace::block(self.hop, self.sender, &copy.address, self.verdict);
+                to.push(Delivery {
+                    account: copy.account,
+                    folder: self.folder.clone(),
+                    trace,
+                    flags: Flags::default(),
+                });
+            }
+        }
     }
 }
 

@@ -72,7 +72,11 @@ impl Judge {
             peer: arrived.hop.peer,
             size: spooled.message_len() + spooled.message_lf(),
         };
-        self.rules.evaluate(&facts).into_iter().map(|hit| RuleHit { name: hit.name, action: action(hit.action) }).collect()
+        self.rules
+            .evaluate(&facts)
+            .into_iter()
+            .map(|hit| RuleHit { name: hit.name, action: action(hit.action) })
+            .collect()
     }
 }
 

@@ -34,7 +34,7 @@ impl Quarantine {
     /// [`HomeError`] where a copy could not be kept.
     pub async fn keep(
         &self,
-        arrived: &Arrived,
+        arrived: Arrived,
         envelope: &Envelope,
         record: &verdict::Record,
         token: &Token,
@@ -46,7 +46,7 @@ impl Quarantine {
             let owner = self.home.of(Some(&domain)).await?;
             copies.push(Refused {
                 account: owner.account,
-                header: self.header(arrived, envelope, token, &reason, &recipients),
+                trace: trace_of(&arrived, envelope, token, &reason, &recipients),
                 domain,
                 recipients,
                 sender: envelope.sender.to_string(),
@@ -55,26 +55,19 @@ impl Quarantine {
                 reason: reason.clone(),
             });
         }
-        self.store.quarantine(&arrived.spooled, copies).await?;
+        let header = trace::without_pretenders(arrived.spooled.header(), &self.hostname);
+        self.store.quarantine(arrived.spooled, header, copies).await?;
         Ok(())
     }
+}
 
-    fn header(
-        &self,
-        arrived: &Arrived,
-        envelope: &Envelope,
-        token: &Token,
-        reason: &str,
-        recipients: &[Address],
-    ) -> Vec<u8> {
-        let to: Vec<String> = recipients.iter().map(ToString::to_string).collect();
-        let line = format!("token={token}; reason={reason}; rcpt={}", to.join(","));
-        let mut header = format!("Return-Path: <{}>\n", envelope.sender).into_bytes();
-        header.extend(arrived.hop.received(None));
-        header.extend(format!("X-Gatepost-Quarantine: {}\n", mail::Text::sanitized(&line)).into_bytes());
-        header.extend(trace::without_pretenders(arrived.spooled.header(), &self.hostname));
-        header
-    }
+fn trace_of(arrived: &Arrived, envelope: &Envelope, token: &Token, reason: &str, to: &[Address]) -> Vec<u8> {
+    let to: Vec<String> = to.iter().map(ToString::to_string).collect();
+    let line = format!("token={token}; reason={reason}; rcpt={}", to.join(","));
+    let mut trace = format!("Return-Path: <{}>\n", envelope.sender).into_bytes();
+    trace.extend(arrived.hop.received(None));
+    trace.extend(format!("X-Gatepost-Quarantine: {}\n", mail::Text::sanitized(&line)).into_bytes());
+    trace
 }
 
 fn kind(verdict: &Verdict) -> RefusedFor {

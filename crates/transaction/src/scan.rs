@@ -17,8 +17,13 @@ pub async fn scan(scanner: Option<&Scanner>, spooled: &Spooled, deadline: Instan
             return Scan::Away;
         }
     };
-    let message =
-        Message { file, length: spooled.trace_len() + spooled.message_len(), prefix: Prefix::Ours, sha256: spooled.survey().sha256, deadline };
+    let message = Message {
+        file,
+        length: spooled.trace_len() + spooled.message_len(),
+        prefix: Prefix::Ours,
+        sha256: spooled.survey().sha256,
+        deadline,
+    };
     match scanner.scan(message).await {
         Ok(scan) => {
             tracing::debug!(took_ms = scan.took.as_millis(), outcome = ?scan.outcome, "scanned");

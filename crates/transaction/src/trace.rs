@@ -131,8 +131,11 @@ pub fn date(seconds: i64) -> String {
 /// What a peer calls itself, with all but the characters of host names and
 /// address literals shown as `?`.
 fn token(helo: &str) -> String {
-    let clean: String =
-        helo.chars().take(255).map(|c| if c.is_ascii_alphanumeric() || "-._:[]".contains(c) { c } else { '?' }).collect();
+    let clean: String = helo
+        .chars()
+        .take(255)
+        .map(|c| if c.is_ascii_alphanumeric() || "-._:[]".contains(c) { c } else { '?' })
+        .collect();
     if clean.is_empty() { "unknown".to_owned() } else { clean }
 }
 
@@ -184,8 +187,14 @@ mod tests {
             ("X-Gatepost-Verdict: accept\n folded\nTo: b\n\n", "To: b\n\n"),
             ("authentication-results: MX.example.org; spf=pass\n\n", "\n"),
             ("Authentication-Results: (c) \"mx.example.org\"; spf=pass\n\n", "\n"),
-            ("Authentication-Results: other.example; spf=pass\n\n", "Authentication-Results: other.example; spf=pass\n\n"),
-            ("X-Spam-Status: Yes\nReceived: x\nDelivered-To: y\n\n", "X-Spam-Status: Yes\nReceived: x\nDelivered-To: y\n\n"),
+            (
+                "Authentication-Results: other.example; spf=pass\n\n",
+                "Authentication-Results: other.example; spf=pass\n\n",
+            ),
+            (
+                "X-Spam-Status: Yes\nReceived: x\nDelivered-To: y\n\n",
+                "X-Spam-Status: Yes\nReceived: x\nDelivered-To: y\n\n",
+            ),
             ("no header\n", "no header\n"),
         ];
         for (given, kept) in cases {

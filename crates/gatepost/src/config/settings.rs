@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Config, Judge, Pop3, Scan, Smtp};
+use super::{Config, Imap, Judge, Pop3, Scan, Smtp};
 
 impl Config {
     /// For one SMTP listener; `starttls` where there is a certificate.
@@ -21,6 +21,23 @@ impl Config {
             starttls: self.tls.cert.is_some(),
             ..smtp::Settings::new(self.server.hostname.clone())
         }
+    }
+
+    /// For IMAP sessions.
+    #[must_use]
+    pub fn imap_settings(&self) -> access::imap::Settings {
+        let Imap { before_login, max_command, max_literals, max_errors, .. } = self.imap;
+        let append = self.smtp.max_message.max(imap::Limits::default().append);
+        let limits = imap::Limits { before_login, command: max_command, literals: max_literals, append };
+        access::imap::Settings { limits, max_errors, ..access::imap::Settings::default() }
+    }
+
+    /// For IMAP sessions.
+    #[must_use]
+    pub fn imap_settings(&self) -> access::imap::Settings {
+        let Imap { before_login, max_command, max_literals, max_append, max_errors, max_failed_logins, .. } = self.imap;
+        let limits = imap::Limits { before_login, command: max_command, literals: max_literals, append: max_append };
+        access::imap::Settings { limits, max_errors, max_refused: max_failed_logins }
     }
 
     /// For POP3 sessions.

@@ -9,7 +9,7 @@ use transaction::{Arrived, Arriving, Envelope, Hop, LocalRecipient};
 use verdict::{Arrival, Token};
 
 use super::Connection;
-use crate::metrics;
+use crate::serve::figures;
 
 /// An open transaction.
 pub(super) struct Transaction {
@@ -39,12 +39,13 @@ impl Connection {
         match self.site.recipients.resolve(to, transaction.mail.size).await {
             Ok(recipient) => {
                 transaction.recipients.push(recipient);
+                figures::recipient("accepted");
                 Decision::Accept
             }
             Err(error) => {
                 let refusal = error.refusal();
                 tracing::info!(%to, reason = %error, code = refusal.reply().code(), "recipient refused");
-                metrics::recipient_refused(error.class());
+                figures::recipient(refusal.reply().code().to_string());
                 Decision::Refuse(refusal)
             }
         }
@@ -102,10 +103,12 @@ impl Connection {
             Ok(record) => record,
             Err(_) => self.site.judge.out_of_time(&arrived, envelope, now),
         };
-        metrics::judged(&record, start.elapsed());
+        let bytes = arrived.spooled.message_len();
+        figures::judged(&record, bytes, start.elapsed());
+        let judged = Instant::now();
         let token = Token::new(rand::random());
         let outcome = self.site.deliverer.carry_out(self.mode, arrived, envelope, &record, &token).await;
-        metrics::finished(start.elapsed());
+        figures::carried_out(judged.elapsed());
         outcome
     }
 
@@ -133,6 +136,7 @@ impl Connection {
 
 fn failed(error: &spool::Error) -> Refusal {
     tracing::error!(%error, "the message cannot be spooled");
+    figures::failure(error.class());
     reply::of_class(error.class())
 }
 

@@ -4,7 +4,6 @@
 mod message;
 mod pace;
 
-
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -1,0 +1,223 @@
+//! The accept loops: each connection gets a place, a session id and a task of
+//! its own.
+
+use std::future::Future;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::smtp::{Mode, reply};
+use access::gate::Gate;
+use access::{imap, pop3};
+use login::Logins;
+use mail::SessionId;
+use rustls::ServerConfig;
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tracing::Instrument;
+
+use super::figures;
+use super::limits::{Connections, Place};
+use super::listener::Listener;
+use super::open::Parts;
+use super::reload::Reloadable;
+use super::smtp::{self, Door};
+use super::stream::Stream;
+use super::users;
+use crate::config::Config;
+use crate::logging;
+use crate::output::Failure;
+
+/// Everything that a new connection needs.
+#[derive(Clone)]
+pub struct Doors(Arc<Inner>);
+
+struct Inner {
+    smtp: Arc<Door>,
+    imap: (Arc<imap::Services>, imap::Settings, users::Times),
+    pop3: (pop3::Services, ::pop3::Settings),
+    tls: Option<UserTls>,
+    mail: Connections,
+    imap_connections: Connections,
+    pop3_connections: Connections,
+    stopping: watch::Receiver<bool>,
+}
+
+#[derive(Clone)]
+struct UserTls {
+    imap: Arc<ServerConfig>,
+    pop3: Arc<ServerConfig>,
+}
+
+/// How long the handshake on a users' port may take.
+const HANDSHAKE: Duration = Duration::from_secs(30);
+
+impl Doors {
+    /// Sets up what connections share.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] where a setting cannot work.
+    pub fn new(
+        config: &Config,
+        parts: &Parts,
+        reloadable: &Reloadable,
+        stopping: watch::Receiver<bool>,
+    ) -> Result<Self, Failure> {
+        let settings = login::Settings {
+            floor: config.login.failure_after,
+            hashes_at_a_time: config.login.hashers,
+            ..login::Settings::default()
+        };
+        let logins = Logins::new(Arc::clone(&parts.directory), settings, Arc::new(login::SystemClock::default()));
+        let logins = Arc::new(logins.map_err(|error| Failure::failed(error.to_string()))?);
+        let gate = Gate::new(parts.store.clone(), Arc::clone(&parts.directory));
+        let tls = match reloadable.tls() {
+            Some(tls) => {
+                Some(UserTls { imap: tls.config(tls::Protocol::Imap)?, pop3: tls.config(tls::Protocol::Pop3)? })
+            }
+            None => None,
+        };
+        let imap_services = imap::Services {
+            gate: gate.clone(),
+            logins: Arc::clone(&logins),
+            spool: parts.spool.clone(),
+            blocking: parts.blocking.clone(),
+            ids: Arc::clone(&parts.ids),
+            clock: Arc::clone(&parts.clock),
+        };
+        let times = users::Times { login: config.imap.login_timeout, idle: config.imap.idle_timeout };
+        Ok(Self(Arc::new(Inner {
+            smtp: Arc::new(Door { sites: reloadable.sites().clone(), stopping: stopping.clone() }),
+            imap: (Arc::new(imap_services), config.imap_settings(), times),
+            pop3: (pop3::Services::new(gate, logins, Arc::clone(&parts.clock)), config.pop3_settings()),
+            tls,
+            mail: Connections::new(config.smtp.connections, config.smtp.connections_per_network),
+            imap_connections: Connections::new(config.imap.connections, config.imap.connections_per_network),
+            pop3_connections: Connections::new(config.pop3.connections, config.pop3.connections_per_network),
+            stopping,
+        })))
+    }
+
+    /// Takes connections from this listener until the server stops.
+    pub fn open(&self, key: &'static str, listener: Listener) {
+        let doors = self.clone();
+        tokio::spawn(async move {
+            let mut stopping = doors.0.stopping.clone();
+            loop {
+                tokio::select! {
+                    accepted = listener.accept() => match accepted {
+                        Ok((stream, peer)) => doors.enter(key, stream, peer),
+                        // Too many open files, mostly: those of connections
+                        // that end are needed first.
+                        Err(error) => {
+                            tracing::error!(key, %error, "a connection was not accepted");
+                            tokio::time::sleep(Duration::from_millis(100)).await;
+                        }
+                    },
+                    _ = stopping.changed() => return,
+                }
+            }
+        });
+    }
+
+    /// How many connections are open.
+    #[must_use]
+    pub fn open_connections(&self) -> usize {
+        self.0.mail.open() + self.0.imap_connections.open() + self.0.pop3_connections.open()
+    }
+
+    fn enter(&self, key: &'static str, stream: Stream, peer: Option<IpAddr>) {
+        let connections = match key {
+            "imaps" => &self.0.imap_connections,
+            "pop3s" => &self.0.pop3_connections,
+            _ => &self.0.mail,
+        };
+        let place = connections.enter(peer);
+        match &place {
+            Ok(_) => figures::connected(key, connections.open()),
+            Err(full) => {
+                figures::turned_away(key);
+                tracing::warn!(key, ?peer, ?full, "a connection was turned away");
+            }
+        }
+        let id = SessionId::new(self.0.smtp.sites.now().next_id());
+        let span = logging::session(id, key, peer);
+        let held = Held { key, connections: connections.clone(), place: place.ok() };
+        // A Unix socket is this machine's.
+        let address = peer.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let inner = Arc::clone(&self.0);
+        match key {
+            "smtp" | "lmtp" => {
+                let mode = if key == "lmtp" { Mode::Lmtp } else { Mode::Smtp };
+                let full = held.place.is_none().then(reply::too_many_connections);
+                run(smtp::serve(Arc::clone(&inner.smtp), mode, stream, peer, full), held, span);
+            }
+            // Nothing can be said there before TLS.
+            _ if held.place.is_none() => {}
+            "imaps" => run(inner.imap(stream, address), held, span),
+            _ => run(inner.pop3(stream, address), held, span),
+        }
+    }
+}
+
+impl Inner {
+    async fn imap(self: Arc<Self>, stream: Stream, peer: IpAddr) {
+        let config = self.tls.as_ref().map(|tls| Arc::clone(&tls.imap));
+        let Some(stream) = secure(stream, config).await else { return };
+        let (services, settings, times) = &self.imap;
+        users::imap(stream, peer, (Arc::clone(services), *settings), *times, self.stopping.clone()).await;
+    }
+
+    async fn pop3(self: Arc<Self>, stream: Stream, peer: IpAddr) {
+        let config = self.tls.as_ref().map(|tls| Arc::clone(&tls.pop3));
+        let Some(stream) = secure(stream, config).await else { return };
+        users::pop3(stream, peer, self.pop3.clone(), self.stopping.clone()).await;
+    }
+}
+
+/// Users' ports speak TLS from the first byte, or nothing.
+async fn secure(stream: Stream, config: Option<Arc<ServerConfig>>) -> Option<Stream> {
+    match timeout(HANDSHAKE, stream.into_tls(config?)).await {
+        Ok(Ok(stream)) => Some(stream),
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "no TLS");
+            None
+        }
+        Err(_) => None,
+    }
+}
+
+/// A connection's place, with what its end changes in the figures.
+struct Held {
+    key: &'static str,
+    connections: Connections,
+    place: Option<Place>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        drop(self.place.take());
+        figures::connections(self.key, self.connections.open());
+    }
+}
+
+/// A panic ends this connection alone; the runtime has caught it, and it is
+/// counted.
+fn run(serve: impl Future<Output = ()> + Send + 'static, held: Held, span: tracing::Span) {
+    let task = tokio::spawn(
+        async move {
+            serve.await;
+            drop(held);
+        }
+        .instrument(span),
+    );
+    tokio::spawn(async move {
+        if let Err(error) = task.await
+            && error.is_panic()
+        {
+            tracing::error!(%error, "an error of our own ended a connection");
+            figures::incident();
+        }
+    });
+}

@@ -1,0 +1,54 @@
+//! What a transaction adds to the figures of [`crate::metrics`].
+
+use std::time::Duration;
+
+use metrics::{counter, gauge, histogram};
+use verdict::Record;
+
+use crate::metrics as names;
+
+/// A recipient was answered: `accepted`, or a reply code.
+pub(super) fn recipient(result: impl Into<String>) {
+    counter!(names::RECIPIENTS, "result" => result.into()).increment(1);
+}
+
+/// A message was judged.
+pub(super) fn judged(record: &Record, bytes: u64, took: Duration) {
+    let verdict = record.decision.verdict.kind().as_str();
+    let class = record.decision.reasons.first().map_or("", |reason| reason.class.as_str());
+    counter!(names::MESSAGES, "verdict" => verdict, "class" => class).increment(1);
+    counter!(names::MESSAGE_BYTES).increment(bytes);
+    histogram!(names::JUDGE_SECONDS).record(took);
+}
+
+/// The verdict was carried out.
+pub(super) fn carried_out(took: Duration) {
+    histogram!(names::DELIVER_SECONDS).record(took);
+}
+
+/// Something could not be done.
+pub(super) fn failure(class: mail::Class) {
+    counter!(names::FAILURES, "class" => class.as_str()).increment(1);
+}
+
+/// A connection was let in.
+pub(super) fn connected(protocol: &'static str, open: usize) {
+    counter!(names::CONNECTIONS, "protocol" => protocol).increment(1);
+    connections(protocol, open);
+}
+
+/// So many connections are open.
+pub(super) fn connections(protocol: &'static str, open: usize) {
+    #[expect(clippy::cast_precision_loss, reason = "nobody has 2^52 connections")]
+    gauge!(names::CONNECTIONS_OPEN, "protocol" => protocol).set(open as f64);
+}
+
+/// A connection was turned away.
+pub(super) fn turned_away(protocol: &'static str) {
+    counter!(names::CONNECTIONS_REFUSED, "protocol" => protocol).increment(1);
+}
+
+/// An error of our own ended a connection.
+pub(super) fn incident() {
+    counter!(names::INCIDENTS).increment(1);
+}

@@ -1,0 +1,91 @@
+//! What goes on beside the connections: debts of the store, the memory of
+//! domains, the signature folder, figures.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use avscan_client::Scanner;
+use metrics::gauge;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::open::Parts;
+use super::reload::Reloadable;
+use crate::config::Config;
+use crate::metrics as names;
+
+/// The tasks beside the connections.
+pub struct Housekeeping(Vec<JoinHandle<()>>);
+
+/// How often the store pays its debts.
+const TICK: Duration = Duration::from_secs(1);
+/// How often the active domains are noted.
+const DOMAINS: Duration = Duration::from_secs(60);
+/// How often figures that nobody counts are read.
+const FIGURES: Duration = Duration::from_secs(10);
+
+/// Starts them; they end when the server stops.
+pub fn start(config: &Config, parts: &Parts, reloadable: &Reloadable, stopping: watch::Receiver<bool>) -> Housekeeping {
+    let mut tasks = vec![
+        every(TICK, stopping.clone(), parts.clone(), |parts| async move { parts.store.tick().await }),
+        every(DOMAINS, stopping.clone(), parts.clone(), |parts| async move { note_domains(&parts).await }),
+    ];
+    if let Some(scanner) = reloadable.scanner() {
+        tasks.push(every(FIGURES, stopping.clone(), scanner.clone(), |scanner| async move { show(&scanner) }));
+    }
+    Housekeeping(tasks)
+}
+
+impl Housekeeping {
+    /// Waits until all have ended.
+    pub async fn finish(self) {
+        for task in self.0 {
+            if task.await.is_err() {
+                tracing::error!("a task beside the connections has failed");
+            }
+        }
+    }
+}
+
+fn every<T, F, W>(period: Duration, mut stopping: watch::Receiver<bool>, with: T, work: W) -> JoinHandle<()>
+where
+    T: Clone + Send + Sync + 'static,
+    F: Future<Output = ()> + Send + 'static,
+    W: Fn(T) -> F + Send + Sync + 'static,
+{
+    tokio::spawn(async move {
+        let mut ticks = interval(period);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => work(with.clone()).await,
+                _ = stopping.changed() => return,
+            }
+        }
+    })
+}
+
+/// A domain that was seen here and is gone tomorrow without having been removed
+/// by command is not refused.
+async fn note_domains(parts: &Parts) {
+    let domains = match Arc::clone(&parts.directory).active_domains().await {
+        Ok(domains) => domains,
+        Err(error) => return tracing::warn!(%error, "the domains cannot be read"),
+    };
+    if domains.is_empty() {
+        tracing::error!("the directory has no active domain: all mail is deferred");
+    } else if let Err(error) = parts.store.remember_domains(&domains).await {
+        tracing::warn!(%error, "the domains cannot be remembered");
+    }
+}
+
+fn show(scanner: &Scanner) {
+    let status = scanner.status();
+    gauge!(names::SCANNER_READY).set(if scanner.is_ready() { 1.0 } else { 0.0 });
+    metrics::counter!(names::SCANNER_CRASHES).absolute(status.crashes);
+    if let Some(loaded) = status.loaded {
+        gauge!(names::SIGNATURES).set(f64::from(u32::try_from(loaded.signatures).unwrap_or(u32::MAX)));
+    }
+}

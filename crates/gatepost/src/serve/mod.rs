@@ -1,0 +1,115 @@
+//! `gatepost serve`: ports are bound, root is given up, everything is opened,
+//! and connections are served until somebody asks us to stop.
+
+mod accept;
+mod figures;
+mod housekeeping;
+mod limits;
+mod listener;
+pub mod open;
+mod reload;
+mod site;
+mod smtp;
+mod stream;
+mod users;
+
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::config::{Config, Listen};
+use crate::output::Failure;
+use crate::{logging, metrics, privileges};
+use accept::Doors;
+use listener::Bound;
+
+/// Binds, drops privileges, and serves until SIGTERM or SIGINT.
+///
+/// # Errors
+///
+/// [`Failure`] where the server cannot start; once it serves it does not fail.
+pub fn run(config: Config) -> Result<(), Failure> {
+    let logs = logging::start(&config.log)?;
+    let bound = bind(&config)?;
+    privileges::drop_to(&config.server.user)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::failed(format!("the runtime cannot start: {error}")))?;
+    let result = runtime.block_on(serve(config, bound, &logs));
+    runtime.shutdown_timeout(Duration::from_secs(5));
+    result
+}
+
+/// Ports below 1024 need root, so all are bound before it is given up.
+fn bind(config: &Config) -> Result<Vec<(&'static str, Bound)>, Failure> {
+    let served = config.listen.all().filter(|(key, _)| ["smtp", "lmtp", "imaps", "pop3s"].contains(key));
+    let bound = served.map(|(key, listen)| Bound::bind(key, listen).map(|bound| (key, bound)));
+    bound.collect::<Result<_, _>>().map_err(|error| {
+        Failure::failed(error.to_string()).hint("is another server running there, or is root needed for this port?")
+    })
+}
+
+async fn serve(config: Config, bound: Vec<(&'static str, Bound)>, logs: &logging::Logs) -> Result<(), Failure> {
+    metrics::start(config.listen.metrics.iter().find_map(|listen| match listen {
+        Listen::Tcp(address) => Some(*address),
+        Listen::Unix(_) => None,
+    }))?;
+    let parts = open::open(&config).await?;
+    recover(&parts).await;
+    let reloadable = reload::Reloadable::start(&config, &parts)?;
+    let (stop, stopping) = watch::channel(false);
+    let housekeeping = housekeeping::start(&config, &parts, &reloadable, stopping.clone());
+    let doors = Doors::new(&config, &parts, &reloadable, stopping)?;
+    for (key, bound) in bound {
+        let listener =
+            bound.listen().map_err(|error| Failure::failed(format!("[listen] {key} cannot be used: {error}")))?;
+        doors.open(key, listener);
+    }
+    tracing::info!(hostname = %config.server.hostname, version = env!("CARGO_PKG_VERSION"), "serving");
+    // Without systemd nobody listens, and that is no error.
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+
+    until_told(&config, &reloadable, logs).await?;
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    let _ = stop.send(true);
+    drain(&doors, config.server.drain).await;
+    housekeeping.finish().await;
+    parts.store.close().await;
+    reloadable.stop().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Completes what a crash left; an index that is away only delays that.
+async fn recover(parts: &open::Parts) {
+    match parts.store.recover().await {
+        Ok(recovered) => tracing::info!(?recovered, "the spool was looked through"),
+        Err(error) => tracing::error!(%error, "the spool could not be looked through"),
+    }
+}
+
+/// Serves reloads until a signal asks us to stop.
+async fn until_told(config: &Config, reloadable: &reload::Reloadable, logs: &logging::Logs) -> Result<(), Failure> {
+    let watch = |kind| signal(kind).map_err(|error| Failure::failed(format!("signals cannot be watched: {error}")));
+    let (mut term, mut int, mut hup) =
+        (watch(SignalKind::terminate())?, watch(SignalKind::interrupt())?, watch(SignalKind::hangup())?);
+    loop {
+        tokio::select! {
+            _ = term.recv() => return Ok(()),
+            _ = int.recv() => return Ok(()),
+            _ = hup.recv() => reloadable.reload(&config.file, logs),
+        }
+    }
+}
+
+/// Waits for the connections that have a message under way.
+async fn drain(doors: &Doors, at_most: Duration) {
+    let until = Instant::now() + at_most;
+    while doors.open_connections() > 0 && Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    if doors.open_connections() > 0 {
+        tracing::warn!(open = doors.open_connections(), "connections are cut off");
+    }
+}
