@@ -15,6 +15,7 @@ mod parse;
 mod reply;
 mod request;
 pub mod response;
+pub mod sasl;
 mod search;
 mod sequence;
 pub mod string;

@@ -1,0 +1,139 @@
+//! The one gate: whoever wants to touch a mailbox shows a login here, and gets
+//! a handle that reaches that login's account and no other.
+//!
+//! No command knows the number of an account. What one login can name, another
+//! cannot, because every name is looked up within the account of the handle.
+
+use std::sync::Arc;
+
+use directory::{Directory, DirectoryError};
+use login::Login;
+use mail::{Class, Classified};
+use mailbox::{
+    AccountId, AccountKey, Folder, FolderName, Mailbox, Mode, Quota, SpecialUse, Status, Store, StoreError, View,
+};
+use thiserror::Error;
+
+/// Opens accounts for logins.
+#[derive(Clone)]
+pub struct Gate {
+    store: Store,
+    directory: Arc<Directory>,
+}
+
+/// Proof that a login opened its own account. Only [`Gate::open`] makes it.
+#[derive(Clone)]
+pub struct Opened {
+    store: Store,
+    account: AccountId,
+}
+
+/// Why the gate stays shut.
+#[derive(Debug, Error)]
+pub enum GateError {
+    /// The directory cannot be asked, or does not know the account any more.
+    #[error("the account cannot be looked up: {0}")]
+    Directory(#[from] DirectoryError),
+    /// The row of this address is another one than the login was made for.
+    #[error("the account was replaced since the login")]
+    Replaced,
+    /// The store refuses.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Classified for GateError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Directory(error) => error.class(),
+            Self::Replaced => Class::Missing,
+            Self::Store(error) => error.class(),
+        }
+    }
+}
+
+impl Gate {
+    /// A gate to this store; the directory says what an account may keep.
+    #[must_use]
+    pub fn new(store: Store, directory: Arc<Directory>) -> Self {
+        Self { store, directory }
+    }
+
+    /// Opens the account of a login. Its first login makes it.
+    ///
+    /// # Errors
+    ///
+    /// [`GateError`].
+    pub async fn open(&self, login: &Login) -> Result<Opened, GateError> {
+        let row = self.directory.account(login.address()).await?;
+        if row.key != login.account() {
+            return Err(GateError::Replaced);
+        }
+        let key = AccountKey { source: "directory", foreign_key: row.key.to_string() };
+        let quota = row.quota.map_or(Quota::Unlimited, Quota::Bytes);
+        let account = self.store.account(&key, login.address(), quota).await?;
+        Ok(Opened { store: self.store.clone(), account })
+    }
+}
+
+/// Folders of the account. Errors are those of the [`Store`]'s function of the
+/// same name.
+#[allow(clippy::missing_errors_doc, reason = "they stand at the functions of the store")]
+impl Opened {
+    /// All folders, `INBOX` first.
+    pub async fn folders(&self) -> Result<Vec<Folder>, StoreError> {
+        self.store.folders(self.account).await
+    }
+
+    /// All names subscribed to.
+    pub async fn subscriptions(&self) -> Result<Vec<FolderName>, StoreError> {
+        self.store.subscriptions(self.account).await
+    }
+
+    /// Makes a folder.
+    pub async fn create(&self, name: &FolderName, special_use: Option<SpecialUse>) -> Result<(), StoreError> {
+        self.store.create_folder(self.account, name, special_use).await
+    }
+
+    /// Removes a folder.
+    pub async fn delete(&self, name: &FolderName) -> Result<(), StoreError> {
+        self.store.delete_folder(self.account, name).await
+    }
+
+    /// Renames a folder with its children.
+    pub async fn rename(&self, from: &FolderName, to: &FolderName) -> Result<(), StoreError> {
+        self.store.rename_folder(self.account, from, to).await
+    }
+
+    /// Subscribes to a name.
+    pub async fn subscribe(&self, name: &FolderName) -> Result<(), StoreError> {
+        self.store.subscribe(self.account, name).await
+    }
+
+    /// Ends a subscription.
+    pub async fn unsubscribe(&self, name: &FolderName) -> Result<(), StoreError> {
+        self.store.unsubscribe(self.account, name).await
+    }
+
+    /// The counts of a folder.
+    pub async fn status(&self, name: &FolderName) -> Result<Status, StoreError> {
+        self.store.status(self.account, name).await
+    }
+
+    /// The handle of a folder, for what is done to messages.
+    pub async fn mailbox(&self, name: &FolderName) -> Result<Mailbox, StoreError> {
+        self.store.mailbox(self.account, name).await
+    }
+
+    /// A folder with all its messages.
+    pub async fn select(&self, name: &FolderName, mode: Mode) -> Result<View, StoreError> {
+        self.store.select(self.account, name, mode).await
+    }
+
+    /// The store, for what is done to messages: it takes a [`Mailbox`], which
+    /// comes from here.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+}

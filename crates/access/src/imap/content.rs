@@ -1,0 +1,85 @@
+//! A message's bytes and parts, read when a command needs them.
+
+use mail::header::block_len;
+use mailbox::{Mailbox, Store, StoreError, Uid};
+use maildir::MessageFile;
+use mime::{Limits, Structure};
+
+/// How much is read at a time where the header alone is wanted.
+const STEP: usize = 16 << 10;
+
+/// How much of a message a command needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Depth {
+    /// Nothing: what the index knows is enough.
+    Index,
+    /// The header block.
+    Header,
+    /// All.
+    Whole,
+}
+
+/// The bytes as on disk, and what they consist of.
+pub(super) struct Content {
+    pub(super) bytes: Vec<u8>,
+    pub(super) structure: Structure,
+}
+
+impl Content {
+    fn new(bytes: Vec<u8>) -> Self {
+        let structure = Structure::parse(&bytes, &Limits::default());
+        Self { bytes, structure }
+    }
+
+    /// The message's own header block.
+    pub(super) fn header(&self) -> &[u8] {
+        &self.bytes[self.structure.root().header.range()]
+    }
+}
+
+/// Reads and parses a message, on a thread where that may take its time, and
+/// does something with it there.
+pub(super) async fn with<T: Send + 'static>(
+    store: &Store,
+    mailbox: &Mailbox,
+    uid: Uid,
+    depth: Depth,
+    work: impl FnOnce(&Content) -> T + Send + 'static,
+) -> Result<(Content, T), StoreError> {
+    let opened = store.open_message(mailbox, uid).await?;
+    let read = opened.with(move |file| {
+        let content = Content::new(read(file, depth)?);
+        let result = work(&content);
+        Ok((content, result))
+    });
+    read.await
+}
+
+/// All, or up to the empty line behind the header. A header longer than the
+/// limit is read a little further than the limit, so that it is seen to be too
+/// long.
+fn read(file: &MessageFile, depth: Depth) -> Result<Vec<u8>, StoreError> {
+    let most = match depth {
+        Depth::Whole => usize::MAX,
+        Depth::Header | Depth::Index => Limits::default().header + STEP,
+    };
+    let mut bytes = Vec::new();
+    loop {
+        let piece = file.read(bytes.len() as u64, if depth == Depth::Whole { STEP * 16 } else { STEP })?;
+        let is_end = piece.is_empty();
+        bytes.extend_from_slice(&piece);
+        if depth != Depth::Whole && has_empty_line(&bytes) {
+            bytes.truncate(block_len(&bytes));
+            return Ok(bytes);
+        }
+        if is_end || bytes.len() > most {
+            return Ok(bytes);
+        }
+    }
+}
+
+fn has_empty_line(bytes: &[u8]) -> bool {
+    let header = block_len(bytes);
+    let block = &bytes[..header];
+    header < bytes.len() || block.ends_with(b"\n\n") || block.ends_with(b"\n\r\n") || block == b"\n" || block == b"\r\n"
+}

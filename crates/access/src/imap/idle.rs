@@ -1,0 +1,34 @@
+//! IDLE: the client hears at once what happens, until it says DONE (RFC 2177).
+
+use imap::Tag;
+use imap::response::{Reply, continuation};
+
+use super::failure::Failure;
+use super::output::{Output, Sink};
+use super::selected::Expunges;
+use super::session::{Awaited, Session};
+
+pub(super) async fn begin<S: Sink>(session: &mut Session, tag: &Tag, out: &mut Output<'_, S>) -> Result<(), Failure> {
+    // Watched before it is looked: what happens in between is not lost.
+    if let (Some(opened), Some(selected)) = (&session.opened, &session.selected) {
+        session.watch = Some(opened.store().watch(&selected.mailbox));
+    }
+    out.put(&continuation("idling")).await?;
+    if let Err(failure) = session.refresh(Expunges::Told, out).await {
+        session.watch = None;
+        return Err(failure);
+    }
+    out.flush().await?;
+    session.framer.expect_line();
+    session.awaited = Awaited::Done(tag.clone());
+    Ok(())
+}
+
+pub(super) fn done(session: &mut Session, line: &[u8]) -> Result<Reply, Failure> {
+    session.watch = None;
+    if line.eq_ignore_ascii_case(b"DONE") {
+        Ok(Reply::ok("Idle ended"))
+    } else {
+        Err(Reply::bad("DONE was awaited").into())
+    }
+}

@@ -1,0 +1,79 @@
+//! What is said to the client: collected, and sent in pieces of bounded size,
+//! so that a folder of a million messages or a mail of a gigabyte does not grow
+//! in memory on its way out.
+
+use std::borrow::Cow;
+use std::future::Future;
+
+use imap::response::Reply;
+
+/// Sent when so much has come together.
+const PIECE: usize = 32 << 10;
+
+/// The way to one client.
+pub trait Sink: Send {
+    /// Sends these octets, waiting while the client is slow.
+    ///
+    /// # Errors
+    ///
+    /// [`Gone`] where the connection broke, or took too long.
+    fn write(&mut self, bytes: Vec<u8>) -> impl Future<Output = Result<(), Gone>> + Send;
+}
+
+/// The client is gone; the connection is closed without a further word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gone;
+
+/// What is collected in front of a sink.
+pub(super) struct Output<'a, S> {
+    held: Vec<u8>,
+    sink: &'a mut S,
+}
+
+impl<'a, S: Sink> Output<'a, S> {
+    pub(super) fn new(sink: &'a mut S) -> Self {
+        Self { held: Vec::new(), sink }
+    }
+
+    pub(super) async fn put(&mut self, bytes: &[u8]) -> Result<(), Gone> {
+        self.held.extend_from_slice(bytes);
+        if self.held.len() >= PIECE { self.flush().await } else { Ok(()) }
+    }
+
+    pub(super) async fn untagged(&mut self, reply: &Reply) -> Result<(), Gone> {
+        self.put(&reply.untagged()).await
+    }
+
+    /// Message bytes from the disk, with the line ends of the wire.
+    pub(super) async fn put_message(&mut self, bytes: &[u8]) -> Result<(), Gone> {
+        for piece in mime::wire::pieces(bytes, PIECE) {
+            self.put(&piece).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn flush(&mut self) -> Result<(), Gone> {
+        if self.held.is_empty() {
+            return Ok(());
+        }
+        self.sink.write(std::mem::take(&mut self.held)).await
+    }
+}
+
+/// Bytes of a literal: from the message, or made for it.
+pub(super) enum Bytes<'a> {
+    /// As on disk.
+    Disk(Cow<'a, [u8]>),
+    /// As they are sent.
+    Wire(Vec<u8>),
+}
+
+impl Bytes<'_> {
+    /// Octets on the wire.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Disk(bytes) => mime::wire::wire_len(bytes),
+            Self::Wire(bytes) => bytes.len(),
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! The folder that is open in a session: which messages the client knows, in
+//! which order, and what it has not been told yet.
+
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+
+use imap::response::{Reply, data};
+use imap::{Numbers, SequenceSet};
+use mailbox::{Changes, Keyword, Mailbox, Message, ModSeq, Uid, View};
+
+use super::flags::{self, Recent};
+
+/// Whether messages may be changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    ReadWrite,
+    ReadOnly,
+}
+
+/// Whether EXPUNGE may be sent now. It must not while a command with message
+/// numbers runs: the client could not tell which numbers are meant
+/// (RFC 3501 §7.4.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Expunges {
+    Told,
+    Kept,
+}
+
+pub(super) struct Selected {
+    pub(super) mailbox: Mailbox,
+    pub(super) access: Access,
+    pub(super) keywords: Vec<Keyword>,
+    /// By ascending UID; a message's number is its place.
+    pub(super) messages: Vec<Message>,
+    pub(super) uid_next: u32,
+    pub(super) modseq: ModSeq,
+    recent_from: u32,
+    /// The largest UID that the client was told of.
+    told_up_to: u32,
+    /// Gone, and the client does not know.
+    untold: BTreeSet<Uid>,
+}
+
+/// A message and its number.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Numbered {
+    pub(super) number: u32,
+    pub(super) message: Message,
+}
+
+impl Selected {
+    pub(super) fn new(view: View, access: Access) -> Self {
+        Self {
+            mailbox: view.mailbox,
+            access,
+            keywords: view.keywords,
+            told_up_to: view.messages.last().map_or(0, |message| message.uid.get()),
+            messages: view.messages,
+            uid_next: view.uid_next,
+            modseq: view.highest_modseq,
+            recent_from: view.recent_from,
+            untold: BTreeSet::new(),
+        }
+    }
+
+    pub(super) fn exists(&self) -> u32 {
+        number(self.messages.len())
+    }
+
+    pub(super) fn recent(&self) -> u32 {
+        number(self.messages.iter().filter(|message| self.is_recent(message) == Recent::Yes).count())
+    }
+
+    pub(super) fn is_recent(&self, message: &Message) -> Recent {
+        if message.uid.get() >= self.recent_from { Recent::Yes } else { Recent::No }
+    }
+
+    pub(super) fn flags(&self, message: &Message) -> String {
+        flags::of_message(message, &self.keywords, self.is_recent(message))
+    }
+
+    /// The place of a UID in the list.
+    pub(super) fn place(&self, uid: Uid) -> Option<usize> {
+        self.messages.binary_search_by_key(&uid, |message| message.uid).ok()
+    }
+
+    /// The messages of a set, by ascending number. UIDs that are not there are
+    /// left out (RFC 3501 §6.4.8).
+    ///
+    /// # Errors
+    ///
+    /// A number that no message has: BAD.
+    pub(super) fn pick(&self, numbers: Numbers, set: &SequenceSet) -> Result<Vec<Numbered>, Reply> {
+        let ranges = self.ranges(numbers, set);
+        if numbers == Numbers::Sequence {
+            let in_range = |range: &RangeInclusive<u32>| *range.start() >= 1 && *range.end() <= self.exists();
+            if !ranges.iter().all(in_range) {
+                return Err(Reply::bad("There is no message with that number"));
+            }
+        }
+        let mut picked = Vec::new();
+        for range in ranges {
+            picked.extend(self.places(numbers, &range).map(|place| self.numbered(place)));
+        }
+        Ok(picked)
+    }
+
+    /// `*` is the last message's number; of an empty folder it is no number.
+    pub(super) fn ranges(&self, numbers: Numbers, set: &SequenceSet) -> Vec<RangeInclusive<u32>> {
+        let last = match numbers {
+            Numbers::Sequence => self.exists(),
+            Numbers::Uid => self.messages.last().map_or(0, |message| message.uid.get()),
+        };
+        set.ranges(last)
+    }
+
+    fn places(&self, numbers: Numbers, range: &RangeInclusive<u32>) -> std::ops::Range<usize> {
+        let (start, end) = (*range.start(), *range.end());
+        match numbers {
+            Numbers::Sequence => place(start).saturating_sub(1)..place(end).min(self.messages.len()),
+            Numbers::Uid => {
+                let from = self.messages.partition_point(|message| message.uid.get() < start);
+                from..self.messages.partition_point(|message| message.uid.get() <= end)
+            }
+        }
+    }
+
+    pub(super) fn numbered(&self, place: usize) -> Numbered {
+        Numbered { number: number(place + 1), message: self.messages[place] }
+    }
+
+    /// Takes a message as the store says it is now; whether its flags are
+    /// others than the client was told.
+    pub(super) fn update(&mut self, message: &Message) -> Option<Numbered> {
+        let place = self.place(message.uid)?;
+        let before = std::mem::replace(&mut self.messages[place], *message);
+        let changed = before.flags != message.flags || before.keywords != message.keywords;
+        changed.then(|| self.numbered(place))
+    }
+
+    /// What the client is told of these changes.
+    pub(super) fn take(&mut self, changes: Changes, expunges: Expunges) -> Vec<Vec<u8>> {
+        let mut lines = Vec::new();
+        self.modseq = changes.highest_modseq;
+        self.uid_next = self.uid_next.max(changes.uid_next);
+        if changes.keywords.len() > self.keywords.len() {
+            self.keywords = changes.keywords;
+            lines.extend(self.flag_lines());
+        }
+        self.untold.extend(changes.vanished);
+        if expunges == Expunges::Told {
+            lines.extend(self.expunge());
+        }
+        let mut arrived = false;
+        for message in changes.changed {
+            if message.uid.get() > self.told_up_to {
+                self.told_up_to = message.uid.get();
+                self.messages.push(message);
+                arrived = true;
+            } else if let Some(numbered) = self.update(&message) {
+                lines.push(self.flags_line(numbered, Numbers::Sequence));
+            }
+        }
+        if arrived {
+            lines.push(data(&format!("{} EXISTS", self.exists())));
+            lines.push(data(&format!("{} RECENT", self.recent())));
+        }
+        lines
+    }
+
+    /// FLAGS and PERMANENTFLAGS, when there are new keywords and at SELECT.
+    pub(super) fn flag_lines(&self) -> Vec<Vec<u8>> {
+        let permanent = match self.access {
+            Access::ReadWrite => flags::permanent(&self.keywords),
+            Access::ReadOnly => String::new(),
+        };
+        vec![
+            data(&format!("FLAGS ({})", flags::of_folder(&self.keywords))),
+            Reply::ok("Flags that are kept").with(imap::response::Code::PermanentFlags(permanent)).untagged(),
+        ]
+    }
+
+    /// `* n FETCH (FLAGS (…))`, with the UID in the answer to a UID command.
+    pub(super) fn flags_line(&self, numbered: Numbered, numbers: Numbers) -> Vec<u8> {
+        let uid = match numbers {
+            Numbers::Sequence => String::new(),
+            Numbers::Uid => format!("UID {} ", numbered.message.uid),
+        };
+        data(&format!("{} FETCH ({uid}FLAGS ({}))", numbered.number, self.flags(&numbered.message)))
+    }
+
+    /// Tells what is gone. From the end, so that no number moves that is still
+    /// to be told.
+    pub(super) fn expunge(&mut self) -> Vec<Vec<u8>> {
+        let untold = std::mem::take(&mut self.untold);
+        let places: BTreeSet<usize> = untold.into_iter().filter_map(|uid| self.place(uid)).collect();
+        let mut place = 0;
+        self.messages.retain(|_| {
+            place += 1;
+            !places.contains(&(place - 1))
+        });
+        places.iter().rev().map(|place| data(&format!("{} EXPUNGE", place + 1))).collect()
+    }
+}
+
+fn number(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+fn place(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}

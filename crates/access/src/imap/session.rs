@@ -1,0 +1,299 @@
+//! The state of one connection, and the way of a frame through it.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ::login::Logins;
+use imap::response::{Code, Reply, Status, continuation};
+use imap::{Frame, Framer, Limits, State, Tag};
+use mail::IdSource;
+use mailbox::{Clock, Watch};
+use maildir::Blocking;
+use spool::Spool;
+
+use super::failure::Failure;
+use super::output::{Gone, Output, Sink};
+use super::selected::{Expunges, Selected};
+use super::{append, authenticate, capability, dispatch, idle};
+use crate::gate::{Gate, Opened};
+
+/// What sessions work with; one for the whole process.
+pub struct Services {
+    /// The way to mailboxes.
+    pub gate: Gate,
+    /// Verifies passwords.
+    pub logins: Arc<Logins>,
+    /// Where APPEND's messages arrive.
+    pub spool: Spool,
+    /// Where files are read.
+    pub blocking: Blocking,
+    /// Names what arrives.
+    pub ids: Arc<IdSource>,
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Limits of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// Of what a client may send.
+    pub limits: Limits,
+    /// Commands that are not understood before the connection ends.
+    pub max_errors: u32,
+    /// Refused logins before the connection ends.
+    pub max_refused: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { limits: Limits::default(), max_errors: 50, max_refused: 5 }
+    }
+}
+
+/// What the shell does next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// Read more from the client: before login within the budget of the time
+    /// before it, else within half an hour (RFC 3501 §5.4).
+    Read,
+    /// Read more, and wait for [`Session::news`] at the same time; when news
+    /// come first, call [`Session::announce`].
+    Idle,
+    /// Close the connection.
+    Close,
+}
+
+/// What the next line of the client means, where it is no command.
+pub(super) enum Awaited {
+    Command,
+    Credentials(Tag),
+    Done(Tag),
+}
+
+/// One client's connection.
+pub struct Session {
+    pub(super) services: Arc<Services>,
+    pub(super) settings: Settings,
+    pub(super) peer: IpAddr,
+    pub(super) framer: Framer,
+    pub(super) state: State,
+    pub(super) opened: Option<Opened>,
+    pub(super) selected: Option<Selected>,
+    pub(super) awaited: Awaited,
+    pub(super) append: Option<append::Appending>,
+    pub(super) watch: Option<Watch>,
+    pub(super) refused: u32,
+    errors: u32,
+}
+
+impl Session {
+    /// A client at this address. The caller sends [`Session::greeting`] first.
+    #[must_use]
+    pub fn new(services: Arc<Services>, settings: Settings, peer: IpAddr) -> Self {
+        Self {
+            services,
+            settings,
+            peer,
+            framer: Framer::new(settings.limits),
+            state: State::NotAuthenticated,
+            opened: None,
+            selected: None,
+            awaited: Awaited::Command,
+            append: None,
+            watch: None,
+            refused: 0,
+            errors: 0,
+        }
+    }
+
+    /// The line that the server begins with (RFC 3501 §7.1.1).
+    #[must_use]
+    pub fn greeting(&self) -> Vec<u8> {
+        let code = Code::Capability(capability::list(self.state).to_owned());
+        Reply::ok("Gatepost is ready").with(code).untagged()
+    }
+
+    /// Whether somebody is logged in: the budget of the time before ends then.
+    #[must_use]
+    pub fn is_authenticated(&self) -> bool {
+        self.opened.is_some()
+    }
+
+    /// Takes what was read, at most some ten thousand octets at a time, and
+    /// nothing until [`Session::step`] is done with what came before.
+    pub fn input(&mut self, bytes: &[u8]) {
+        self.framer.input(bytes);
+    }
+
+    /// Does what the input asks for, and sends the answers.
+    ///
+    /// # Errors
+    ///
+    /// [`Gone`]: the connection is to be closed at once.
+    pub async fn step<S: Sink>(&mut self, sink: &mut S) -> Result<Next, Gone> {
+        let mut out = Output::new(sink);
+        while let Some(frame) = self.framer.next_frame() {
+            self.frame(frame, &mut out).await?;
+            if self.state == State::Logout {
+                out.flush().await?;
+                return Ok(Next::Close);
+            }
+        }
+        out.flush().await?;
+        Ok(if self.watch.is_some() { Next::Idle } else { Next::Read })
+    }
+
+    /// Says farewell because of something that the shell knows: it closes the
+    /// connection then.
+    #[must_use]
+    pub fn bye(&mut self, text: &'static str) -> Vec<u8> {
+        self.state = State::Logout;
+        bye(text).untagged()
+    }
+
+    /// While idling: returns when something happened to the folder.
+    pub async fn news(&mut self) {
+        match &mut self.watch {
+            Some(watch) => watch.changed().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// While idling: tells the client what happened.
+    ///
+    /// # Errors
+    ///
+    /// [`Gone`].
+    pub async fn announce<S: Sink>(&mut self, sink: &mut S) -> Result<Next, Gone> {
+        let mut out = Output::new(sink);
+        match self.refresh(Expunges::Told, &mut out).await {
+            Ok(()) => {}
+            Err(Failure::Gone) => return Err(Gone),
+            // The client hears of it when it asks for something.
+            Err(Failure::Reply(_)) => {}
+            Err(Failure::Bye(text)) => self.farewell(text, &mut out).await?,
+        }
+        out.flush().await?;
+        Ok(if self.state == State::Logout { Next::Close } else { Next::Idle })
+    }
+
+    async fn frame<S: Sink>(&mut self, frame: Frame, out: &mut Output<'_, S>) -> Result<(), Gone> {
+        match frame {
+            Frame::Command(bytes) => self.command(&bytes, out).await,
+            Frame::Line(line) => self.line(&line, out).await,
+            Frame::Continue => {
+                out.put(&continuation("OK")).await?;
+                out.flush().await
+            }
+            Frame::Append(start) => Box::pin(append::begin(self, start, out)).await,
+            Frame::AppendData(bytes) => append::data(self, &bytes).await,
+            Frame::AppendEnd => Box::pin(append::end(self, append::Behind::Nothing, out)).await,
+            Frame::AppendGarbage => Box::pin(append::end(self, append::Behind::Garbage, out)).await,
+            Frame::Refused(tag, refusal) => self.misunderstood(tag.as_ref(), refusal.text(), out).await,
+            Frame::Fatal(refusal) => self.farewell(refusal.text(), out).await,
+        }
+    }
+
+    async fn command<S: Sink>(&mut self, bytes: &[u8], out: &mut Output<'_, S>) -> Result<(), Gone> {
+        match imap::parse(bytes) {
+            Ok(command) => Box::pin(dispatch::run(self, command, out)).await,
+            Err(error @ imap::ParseError::TooDeep(_)) => {
+                self.misunderstood(error.tag(), "The search is nested too deeply or has too many keys", out).await
+            }
+            Err(error) => self.misunderstood(error.tag(), "Unknown command or wrong arguments", out).await,
+        }
+    }
+
+    async fn line<S: Sink>(&mut self, line: &[u8], out: &mut Output<'_, S>) -> Result<(), Gone> {
+        match std::mem::replace(&mut self.awaited, Awaited::Command) {
+            Awaited::Command => Ok(()),
+            Awaited::Credentials(tag) => {
+                let outcome = Box::pin(authenticate::answer(self, line)).await;
+                self.answer(&tag, outcome, out).await
+            }
+            Awaited::Done(tag) => {
+                let outcome = idle::done(self, line);
+                self.answer(&tag, outcome, out).await
+            }
+        }
+    }
+
+    /// Sends the last line of a command.
+    pub(super) async fn answer<S: Sink>(
+        &mut self,
+        tag: &Tag,
+        outcome: Result<Reply, Failure>,
+        out: &mut Output<'_, S>,
+    ) -> Result<(), Gone> {
+        match outcome {
+            Ok(reply) | Err(Failure::Reply(reply)) => {
+                out.put(&reply.tagged(tag)).await?;
+                if reply.status == Status::Bad {
+                    self.count_error(out).await?;
+                }
+                Ok(())
+            }
+            Err(Failure::Gone) => Err(Gone),
+            Err(Failure::Bye(text)) => self.farewell(text, out).await,
+        }
+    }
+
+    async fn misunderstood<S: Sink>(
+        &mut self,
+        tag: Option<&Tag>,
+        text: &'static str,
+        out: &mut Output<'_, S>,
+    ) -> Result<(), Gone> {
+        let reply = Reply::bad(text);
+        out.put(&tag.map_or_else(|| reply.untagged(), |tag| reply.tagged(tag))).await?;
+        self.count_error(out).await
+    }
+
+    async fn count_error<S: Sink>(&mut self, out: &mut Output<'_, S>) -> Result<(), Gone> {
+        self.errors += 1;
+        if self.errors < self.settings.max_errors {
+            return Ok(());
+        }
+        self.farewell("Too many errors", out).await
+    }
+
+    pub(super) async fn farewell<S: Sink>(&mut self, text: &'static str, out: &mut Output<'_, S>) -> Result<(), Gone> {
+        self.state = State::Logout;
+        out.untagged(&bye(text)).await
+    }
+
+    /// The account; a command that needs it is not lawful before login.
+    pub(super) fn opened(&self) -> Result<&Opened, Failure> {
+        self.opened.as_ref().ok_or_else(|| Reply::bad("Log in first").into())
+    }
+
+    /// The folder; a command that needs it is not lawful before SELECT.
+    pub(super) fn selected(&mut self) -> Result<(&Opened, &mut Selected), Failure> {
+        match (&self.opened, &mut self.selected) {
+            (Some(opened), Some(selected)) => Ok((opened, selected)),
+            _ => Err(Reply::bad("Select a folder first").into()),
+        }
+    }
+
+    /// Tells the client what happened to the folder.
+    pub(super) async fn refresh<S: Sink>(
+        &mut self,
+        expunges: Expunges,
+        out: &mut Output<'_, S>,
+    ) -> Result<(), Failure> {
+        let (Some(opened), Some(selected)) = (&self.opened, &mut self.selected) else { return Ok(()) };
+        let changes = opened.store().changes(&selected.mailbox, selected.modseq).await?;
+        if changes.deleted {
+            self.selected = None;
+            return Err(Failure::Bye("The folder was deleted"));
+        }
+        for line in selected.take(changes, expunges) {
+            out.put(&line).await?;
+        }
+        Ok(())
+    }
+}
+
+fn bye(text: &'static str) -> Reply {
+    Reply { status: Status::Bye, code: None, text }
+}

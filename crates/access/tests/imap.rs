@@ -1,0 +1,351 @@
+//! IMAP sessions on a real store: the dialogues, and what a dialogue cannot
+//! show.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may end at what it did not expect")]
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use access::gate::{Gate, Opened};
+use access::imap::{Gone, Next, Services, Session, Settings, Sink};
+use directory::{Directory, NewAccount, NewDomain};
+use login::{Cost, Logins, Service, hash_password};
+use mail::{Address, Domain, IdSource, Secret};
+use mailbox::{AppendAs, Clock, Flags, FolderName, InternalDate, Mode, Parts, Store};
+use maildir::{Blocking, Disk, OsDisk};
+use testkit::dialogue::{Stage, Wire, speak_all};
+
+/// A day in the life of the tests.
+struct Noon;
+
+impl Clock for Noon {
+    fn now(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(1_900_000_000)
+    }
+}
+
+/// Does not wait after a wrong password.
+#[derive(Debug)]
+struct Impatient;
+
+impl login::Clock for Impatient {
+    fn now(&self) -> Duration {
+        Duration::from_secs(1)
+    }
+
+    fn sleep(&self, _: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(std::future::ready(()))
+    }
+}
+
+/// A server without sockets.
+struct House {
+    runtime: Rc<tokio::runtime::Runtime>,
+    services: Arc<Services>,
+    logins: Arc<Logins>,
+    store: Store,
+    _folder: tempfile::TempDir,
+}
+
+/// What one client was sent.
+#[derive(Default)]
+struct Heard {
+    bytes: Vec<u8>,
+    largest: usize,
+    leaves_after: Option<usize>,
+}
+
+impl Sink for Heard {
+    async fn write(&mut self, bytes: Vec<u8>) -> Result<(), Gone> {
+        if let Some(left) = &mut self.leaves_after {
+            *left = left.checked_sub(1).ok_or(Gone)?;
+        }
+        self.largest = self.largest.max(bytes.len());
+        self.bytes.extend(bytes);
+        Ok(())
+    }
+}
+
+struct Guest {
+    runtime: Rc<tokio::runtime::Runtime>,
+    session: Session,
+    heard: Heard,
+    next: Next,
+}
+
+const FIRST: &[u8] = b"Date: Tue, 1 Jul 2003 10:52:37 +0200\nFrom: Carol <carol@example.net>\nTo: alice@example.org, \
+    \"Bob\" <bob@example.org>\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\nMessage-ID: <1@example.net>\n\nHello Alice,\n\
+    how are you?\n";
+const SECOND: &[u8] = b"From: bob@example.org\nSubject: parts\nMIME-Version: 1.0\nContent-Type: multipart/mixed; \
+    boundary=b\n\n--b\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: base64\n\nR3LDvMOfZQ==\n--b\n\
+    Content-Type: message/rfc822\n\nSubject: inner\nTo: z@example.org\n\ninner body\n--b--\n";
+const THIRD: &[u8] = b"From: bob@example.org\nSubject: third\n\nshort\n";
+
+impl House {
+    fn new() -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let (store, services, logins) = runtime.block_on(async {
+            for name in ["spool", "mail"] {
+                std::fs::create_dir(folder.path().join(name)).unwrap();
+            }
+            open(folder.path()).await
+        });
+        let house = Self { runtime: Rc::new(runtime), services: Arc::new(services), logins, store, _folder: folder };
+        for (number, message) in [FIRST, SECOND, THIRD].into_iter().enumerate() {
+            let flags = if number == 2 { Flags::SEEN } else { Flags::NONE };
+            house.put(message, flags, i64::try_from(number).unwrap());
+        }
+        house
+    }
+
+    fn opened(&self, who: &str) -> Opened {
+        let verified = self.logins.verify(who, Secret::from("secret"), here(), Service::Imap);
+        let login = self.runtime.block_on(verified).unwrap();
+        self.runtime.block_on(self.services.gate.open(&login)).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn put(&self, message: &[u8], flags: Flags, day: i64) {
+        let date = InternalDate { secs: 1_057_049_557 + day * 86_400, offset_minutes: 120 };
+        let as_ = AppendAs { flags, keywords: Vec::new(), internal_date: Some(date) };
+        let opened = self.opened("alice@example.org");
+        self.runtime.block_on(async {
+            let inbox = opened.mailbox(&FolderName::inbox()).await.unwrap();
+            self.store.append(&inbox, message.to_vec(), as_).await.unwrap();
+        });
+    }
+
+    fn guest(&self) -> Guest {
+        self.guest_with(Settings::default())
+    }
+
+    fn guest_with(&self, settings: Settings) -> Guest {
+        let session = Session::new(Arc::clone(&self.services), settings, here());
+        let heard = Heard { bytes: session.greeting(), ..Heard::default() };
+        Guest { runtime: Rc::clone(&self.runtime), session, heard, next: Next::Read }
+    }
+}
+
+impl Guest {
+    fn say(&mut self, bytes: &[u8]) -> Result<(), Gone> {
+        if self.next == Next::Close {
+            return Ok(());
+        }
+        for piece in bytes.chunks(16 << 10) {
+            self.session.input(piece);
+            self.next = self.runtime.block_on(self.session.step(&mut self.heard))?;
+        }
+        Ok(())
+    }
+
+    fn hear(&mut self) -> String {
+        String::from_utf8_lossy(&std::mem::take(&mut self.heard.bytes)).into_owned()
+    }
+
+    fn logged_in(mut self, who: &str) -> Self {
+        self.say(format!("l LOGIN {who} secret\r\n").as_bytes()).unwrap();
+        assert!(self.hear().contains("l OK"), "a login");
+        self
+    }
+
+    /// One command, and what came.
+    fn ask(&mut self, command: &str) -> String {
+        self.say(format!("t {command}\r\n").as_bytes()).unwrap();
+        self.hear()
+    }
+}
+
+struct GuestWire(Rc<RefCell<Guest>>);
+
+impl Wire for GuestWire {
+    fn send(&mut self, octets: &[u8]) {
+        self.0.borrow_mut().say(octets).unwrap();
+    }
+
+    fn line(&mut self) -> Vec<u8> {
+        let mut guest = self.0.borrow_mut();
+        if guest.heard.bytes.is_empty() && guest.next == Next::Idle {
+            let Guest { runtime, session, heard, next } = &mut *guest;
+            runtime.block_on(async {
+                tokio::time::timeout(Duration::from_secs(10), session.news()).await.unwrap();
+                *next = session.announce(heard).await.unwrap();
+            });
+        }
+        let bytes = &mut guest.heard.bytes;
+        let end = bytes.iter().position(|b| *b == b'\n').map_or(bytes.len(), |at| at + 1);
+        bytes.drain(..end).collect()
+    }
+}
+
+impl Stage for House {
+    fn connect(&mut self) -> Box<dyn Wire> {
+        Box::new(GuestWire(Rc::new(RefCell::new(self.guest()))))
+    }
+
+    fn act(&mut self, what: &str) {
+        match what {
+            "put a message" => self.put(THIRD, Flags::NONE, 9),
+            _ => panic!("nobody knows how to {what}"),
+        }
+    }
+}
+
+fn here() -> IpAddr {
+    IpAddr::V4(Ipv4Addr::LOCALHOST)
+}
+
+async fn open(folder: &Path) -> (Store, Services, Arc<Logins>) {
+    let url = |name: &str| format!("sqlite:{}", folder.join(name).display());
+    let directory = Arc::new(Directory::open(&directory::Settings::new(url("directory.db"))).await.unwrap());
+    directory.add_domain(&NewDomain::new(Domain::parse("example.org").unwrap())).await.unwrap();
+    for name in ["alice", "bob"] {
+        let hash = hash_password(&Secret::from("secret"), Cost::CHEAP).unwrap();
+        let address = Address::parse(&format!("{name}@example.org")).unwrap();
+        let new = NewAccount { address, password: Some(hash), name: String::new(), quota: Some(1 << 20) };
+        directory.add_account(&new).await.unwrap();
+    }
+    let disk: Arc<dyn Disk> = Arc::new(OsDisk::new());
+    let spool = spool::Spool::open(Arc::clone(&disk), &folder.join("spool")).unwrap();
+    let blocking = Blocking::new(4);
+    let parts = Parts {
+        index: index::Index::open(sql::Pool::open(&sql::Settings::new(url("index.db"))).unwrap(), 1),
+        spool: spool.clone(),
+        disk,
+        blocking: blocking.clone(),
+        clock: Arc::new(Noon),
+    };
+    let store = Store::open(mailbox::Settings::new(folder.join("mail"), "mx.example.org"), parts).unwrap();
+    let settings = login::Settings { cost: Cost::CHEAP, ..login::Settings::default() };
+    let logins = Arc::new(Logins::new(Arc::clone(&directory), settings, Arc::new(Impatient)).unwrap());
+    let services = Services {
+        gate: Gate::new(store.clone(), directory),
+        logins: Arc::clone(&logins),
+        spool,
+        blocking,
+        ids: Arc::new(IdSource::new(1)),
+        clock: Arc::new(Noon),
+    };
+    (store, services, logins)
+}
+
+fn dialogues() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/dialogues/imap")
+}
+
+#[test]
+fn dialogues_are_spoken() {
+    speak_all(&dialogues(), House::new);
+}
+
+#[test]
+fn a_large_message_goes_in_pieces_with_the_length_that_was_announced() {
+    let house = House::new();
+    let body: String = (0..20_000).map(|n| format!("line {n}\n")).collect();
+    house.put(format!("Subject: large\n\n{body}").as_bytes(), Flags::NONE, 3);
+    let mut guest = house.guest().logged_in("alice@example.org");
+    guest.ask("SELECT INBOX");
+    let heard = guest.ask("FETCH 4 BODY.PEEK[]");
+    let (head, rest) = heard.split_once("\r\n").unwrap();
+    let length: usize = head.rsplit_once('{').unwrap().1.trim_end_matches('}').parse().unwrap();
+    let expected = format!("Subject: large\r\n\r\n{}", body.replace('\n', "\r\n"));
+    assert_eq!((&rest[..length], &rest[length..]), (expected.as_str(), ")\r\nt OK Fetched\r\n"));
+    assert!(guest.heard.largest <= 128 << 10, "{} octets at once", guest.heard.largest);
+    let size = guest.ask("FETCH 4 RFC822.SIZE");
+    assert!(size.contains(&format!("RFC822.SIZE {length})")), "{size}");
+}
+
+#[test]
+fn an_appended_message_arrives_in_pieces_and_is_repaired() {
+    let house = House::new();
+    let mut guest = house.guest().logged_in("alice@example.org");
+    let message = format!("Subject: big\r\n\r\n{}bare\rcr\nlf\r\n", "0123456789abcde\r\n".repeat(30_000));
+    let command = format!("t APPEND INBOX {{{}+}}\r\n{message}\r\n", message.len());
+    guest.say(command.as_bytes()).unwrap();
+    let heard = guest.hear();
+    assert!(heard.starts_with("t OK [APPENDUID "), "{heard}");
+    guest.ask("SELECT INBOX");
+    let heard = guest.ask("FETCH 4 BODY.PEEK[TEXT]<509990.100>");
+    assert!(heard.contains("bare\r\ncr\r\nlf\r\n)"), "{heard}");
+}
+
+#[test]
+fn what_one_login_can_name_another_cannot() {
+    let house = House::new();
+    let mut alice = house.guest().logged_in("alice@example.org");
+    alice.ask("CREATE private");
+    let mut bob = house.guest().logged_in("bob@example.org");
+    for command in ["SELECT private", "STATUS private (MESSAGES)", "DELETE private", "RENAME private mine"] {
+        assert!(bob.ask(command).contains("t NO [NONEXISTENT]"), "{command}");
+    }
+    for name in ["../alice/Maildir", "..", "alice@example.org.private", "/etc/passwd"] {
+        assert!(bob.ask(&format!("SELECT \"{name}\"")).contains("t NO ["), "{name}");
+    }
+    assert!(bob.ask("SELECT INBOX").contains("* 0 EXISTS"));
+    assert!(!bob.ask("LIST \"\" *").contains("private"));
+    assert!(alice.ask("SELECT INBOX").contains("* 3 EXISTS"));
+}
+
+#[test]
+fn errors_and_refused_logins_end_the_connection() {
+    let house = House::new();
+    let mut guest = house.guest_with(Settings { max_errors: 3, ..Settings::default() });
+    for _ in 0..3 {
+        guest.ask("NONSENSE");
+    }
+    assert_eq!(guest.next, Next::Close);
+    let mut guest = house.guest_with(Settings { max_refused: 2, ..Settings::default() });
+    assert!(guest.ask("LOGIN alice@example.org wrong").contains("[AUTHENTICATIONFAILED]"));
+    assert!(guest.ask("LOGIN nobody@example.org wrong").contains("* BYE"));
+    assert_eq!(guest.next, Next::Close);
+}
+
+#[test]
+fn before_login_a_flood_ends_the_connection() {
+    let house = House::new();
+    let mut guest = house.guest();
+    guest.say(&b"a NOOP\r\n".repeat(9000)).unwrap();
+    assert_eq!(guest.next, Next::Close);
+    assert!(guest.hear().ends_with("* BYE Too much was sent before logging in\r\n"));
+}
+
+#[test]
+fn a_client_that_leaves_ends_the_session() {
+    let house = House::new();
+    let mut guest = house.guest().logged_in("alice@example.org");
+    guest.ask("SELECT INBOX");
+    guest.heard.leaves_after = Some(0);
+    assert_eq!(guest.say(b"t FETCH 1:* BODY[]\r\n"), Err(Gone));
+}
+
+#[test]
+fn numbers_do_not_move_while_they_are_used() {
+    let house = House::new();
+    let mut one = house.guest().logged_in("alice@example.org");
+    let mut two = house.guest().logged_in("alice@example.org");
+    one.ask("SELECT INBOX");
+    two.ask("SELECT INBOX");
+    one.ask("STORE 1 +FLAGS.SILENT (\\Deleted)");
+    assert_eq!(one.ask("EXPUNGE"), "* 1 EXPUNGE\r\nt OK Expunged\r\n");
+    // Commands with numbers: nothing is told, and the numbers mean the same.
+    let heard = two.ask("STORE 2 +FLAGS (\\Flagged)");
+    assert!(heard.contains("* 2 FETCH (FLAGS (\\Flagged") && !heard.contains("EXPUNGE"), "{heard}");
+    assert!(two.ask("FETCH 1 (UID BODY.PEEK[])").contains("t NO [EXPUNGEISSUED]"));
+    assert!(two.ask("FETCH 3 UID").contains("* 3 FETCH (UID 3)"));
+    assert!(!two.ask("SEARCH ALL").contains("EXPUNGE"));
+    assert!(two.ask("NOOP").contains("* 1 EXPUNGE\r\n"));
+    assert!(two.ask("FETCH 2 UID").contains("* 2 FETCH (UID 3)"));
+    assert_eq!(
+        house
+            .runtime
+            .block_on(house.opened("alice@example.org").select(&FolderName::inbox(), Mode::ReadOnly))
+            .unwrap()
+            .messages
+            .len(),
+        2
+    );
+}
