@@ -1,2 +1,9 @@
 //! What tests share: a private MariaDB, a running server, dialogues.
 #![forbid(unsafe_code)]
+#![allow(clippy::expect_used, clippy::panic)]
+
+pub mod command;
+pub mod dialogue;
+pub mod mariadb;
+pub mod server;
+pub mod tls;
