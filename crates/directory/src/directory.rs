@@ -47,13 +47,14 @@ pub(crate) fn schema() -> Schema {
 }
 
 impl Directory {
-    /// Opens the directory and brings its schema up to date. A database that
-    /// is away is no error here: each question fails until it is back.
+    /// Opens the directory and brings its schema up to date. A server that is
+    /// away is no error here: each question fails until it is back.
     ///
     /// # Errors
     ///
-    /// [`SqlError::Setting`] or [`SqlError::Migration`] in
-    /// [`DirectoryError::Sql`]: nothing that waiting would cure.
+    /// [`DirectoryError::Sql`] where waiting would cure nothing: a URL that
+    /// cannot be used, a SQLite file that cannot be made, a schema that does
+    /// not fit.
     pub async fn open(settings: &Settings) -> Result<Self, DirectoryError> {
         let pool = Pool::open(&settings.sql)?;
         let directory = Self { pool, migrated: OnceCell::new(), separator: settings.separator };

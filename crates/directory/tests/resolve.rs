@@ -157,7 +157,8 @@ async fn check(url: String) {
     // Wide and deep, beyond the caps.
     for n in 0..20 {
         let next = n + 1;
-        let row = format!("INSERT INTO alias (local, domain, target) VALUES ('d{n}', 'example.org', 'd{next}@example.org')");
+        let row =
+            format!("INSERT INTO alias (local, domain, target) VALUES ('d{n}', 'example.org', 'd{next}@example.org')");
         by_hand(&pool, &row).await;
     }
     by_hand(&pool, "INSERT INTO account (local, domain) VALUES ('d20', 'example.org')").await;

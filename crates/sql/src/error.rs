@@ -173,7 +173,6 @@ fn mysql_kind(number: u16, message: &str) -> Kind {
         | 1053
         | 1129
         | 1130
-        | 1142
         | 1158..=1161
         | 1203
         | 1226

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use sqlx::migrate::Migrator;
 use sqlx::pool::PoolConnection;
-use sqlx::{MySql, MySqlPool};
+use sqlx::{AssertSqlSafe, MySql, MySqlPool};
 
 use crate::pool::Pools;
-use crate::{Pool, SqlError};
+use crate::{Engine, Pool, Row, SqlError};
 
 /// How often SQLite is tried when another process migrates at the same time.
 const ATTEMPTS: u32 = 5;
@@ -36,6 +36,7 @@ const LOCK_SECONDS: u64 = 30;
 /// with `cargo::rerun-if-changed=../../schema/…` notices new files.
 #[derive(Debug)]
 pub struct Schema {
+    table: &'static str,
     mysql: Migrator,
     sqlite: Migrator,
 }
@@ -49,12 +50,14 @@ impl Schema {
         // an error and does not wait at all; see `LOCK`.
         mysql.set_locking(false);
         sqlite.dangerous_set_table_name(table);
-        Self { mysql, sqlite }
+        Self { table, mysql, sqlite }
     }
 }
 
 impl Pool {
     /// Applies what is missing. Several processes may do so at the same time.
+    /// Where nothing is missing nothing is written, so that a user of the
+    /// database who may only read is enough.
     ///
     /// # Errors
     ///
@@ -62,6 +65,9 @@ impl Pool {
     /// hand, newer than this program, half applied), otherwise as any
     /// statement.
     pub async fn migrate(&self, schema: &Schema) -> Result<(), SqlError> {
+        if self.is_up_to_date(schema).await? {
+            return Ok(());
+        }
         match &self.pools {
             Pools::MySql(pool) => {
                 let cluster = self.is_cluster().await?;
@@ -80,6 +86,25 @@ impl Pool {
                 Ok(schema.sqlite.run(writer).await?)
             }
         }
+    }
+
+    /// Whether exactly our migrations are applied. Anything else is for the
+    /// migrator, which says what is wrong.
+    async fn is_up_to_date(&self, schema: &Schema) -> Result<bool, SqlError> {
+        let text = format!("SELECT version, checksum, success FROM {} ORDER BY version", schema.table);
+        let read = |row: &Row| Ok((row.int(0)?, row.bytes(1)?.to_vec(), row.int(2)? != 0));
+        let applied = match self.fetch_all(AssertSqlSafe(text), &[], read).await {
+            Ok(applied) => applied,
+            // There is no such table yet.
+            Err(SqlError::Failed(_)) => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        let migrator = match self.engine() {
+            Engine::MySql => &schema.mysql,
+            Engine::Sqlite => &schema.sqlite,
+        };
+        let wanted = migrator.iter().map(|migration| (migration.version, migration.checksum.to_vec(), true));
+        Ok(applied.into_iter().eq(wanted))
     }
 
     async fn is_cluster(&self) -> Result<bool, SqlError> {

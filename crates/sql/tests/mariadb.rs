@@ -146,6 +146,20 @@ async fn migrations_do_not_meet() {
     migrate("_one").await.unwrap().unwrap();
 }
 
+/// A schema that is complete needs no right to change it.
+#[tokio::test]
+async fn who_may_only_read_is_enough_once_the_schema_is_there() {
+    let Some(server) = testkit::mariadb::Server::start() else { return };
+    let url = server.database();
+    server.statement("CREATE USER reader@'127.0.0.1'; GRANT SELECT ON t0.* TO reader@'127.0.0.1'");
+    let reader = Pool::open(&Settings::new(url.replace("root@", "reader@"))).unwrap();
+    assert!(reader.migrate(&schema("_one")).await.is_err());
+    Pool::open(&Settings::new(url)).unwrap().migrate(&schema("_one")).await.unwrap();
+    reader.migrate(&schema("_one")).await.unwrap();
+    let writes = reader.execute("DELETE FROM domain", &[]).await.unwrap_err();
+    assert!(!writes.is_away(), "{writes}");
+}
+
 fn schema(table: &'static str) -> Schema {
     Schema::new(table, sqlx::migrate!("../../schema/directory/mysql"), sqlx::migrate!("../../schema/directory/sqlite"))
 }
