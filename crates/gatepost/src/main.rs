@@ -1,3 +1,6 @@
 //! The mail server's program.
 #![forbid(unsafe_code)]
-fn main() {}
+
+fn main() -> gatepost::output::Exit {
+    gatepost::cli::main()
+}

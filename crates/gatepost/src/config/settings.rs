@@ -26,15 +26,6 @@ impl Config {
     /// For IMAP sessions.
     #[must_use]
     pub fn imap_settings(&self) -> access::imap::Settings {
-        let Imap { before_login, max_command, max_literals, max_errors, .. } = self.imap;
-        let append = self.smtp.max_message.max(imap::Limits::default().append);
-        let limits = imap::Limits { before_login, command: max_command, literals: max_literals, append };
-        access::imap::Settings { limits, max_errors, ..access::imap::Settings::default() }
-    }
-
-    /// For IMAP sessions.
-    #[must_use]
-    pub fn imap_settings(&self) -> access::imap::Settings {
         let Imap { before_login, max_command, max_literals, max_append, max_errors, max_failed_logins, .. } = self.imap;
         let limits = imap::Limits { before_login, command: max_command, literals: max_literals, append: max_append };
         access::imap::Settings { limits, max_errors, max_refused: max_failed_logins }

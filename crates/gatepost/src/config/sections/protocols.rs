@@ -137,10 +137,12 @@ pub struct Imap {
     pub max_command: usize,
     /// The most literals of a command.
     pub max_literals: usize,
-    /// How deep a search or a list may nest.
-    pub max_nesting: usize,
+    /// The largest message that is appended, in bytes.
+    pub max_append: u64,
     /// The most errors of a connection.
     pub max_errors: u32,
+    /// The most failed logins of a connection.
+    pub max_failed_logins: u32,
     /// The most connections.
     pub connections: usize,
     /// The most connections of one network.
@@ -163,9 +165,12 @@ pub(in super::super) fn imap(document: &Document<'_>) -> Imap {
             .get("max_command", Size(1 << 20), "The longest command, without the messages of APPEND.")
             .usize(),
         max_literals: s.get("max_literals", Number::<1, 10_000>(100), "The most literals of one command.").usize(),
-        max_nesting: s.get("max_nesting", Number::<1, 200>(64), "How deep a search or a list may nest.").usize(),
+        max_append: s.get("max_append", Size(64 << 20), "The largest message that a client may append.").0,
         max_errors: s
-            .get("max_errors", Number::<1, 10_000>(20), "So many errors are answered, then the connection ends.")
+            .get("max_errors", Number::<1, 10_000>(50), "So many errors are answered, then the connection ends.")
+            .u32(),
+        max_failed_logins: s
+            .get("max_failed_logins", Number::<1, 100>(5), "So many logins may fail, then the connection ends.")
             .u32(),
         connections: s.get("connections", Number::<1, 1_000_000>(10_000), "The most connections at a time.").usize(),
         connections_per_network: s

@@ -1,0 +1,82 @@
+//! What an administrator does: one file for each command.
+
+pub mod alias;
+pub mod ca;
+pub mod check;
+pub mod domain;
+pub mod init;
+pub mod table;
+pub mod user;
+
+use std::path::Path;
+use std::time::Duration;
+
+use directory::{Directory, Settings};
+use tls::{CertFolder, HostName, Owner};
+
+use crate::config::Config;
+use crate::output::Failure;
+use crate::privileges;
+
+/// The longest wait for a database that only helps to name domains.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Where an installation's certificates are, and for whom they are made.
+///
+/// # Errors
+///
+/// [`Failure`] where the server's name cannot stand in a certificate, or its
+/// user does not exist.
+pub async fn place(config: &Config) -> Result<ca::Place, Failure> {
+    let hostname = host(&config.server.hostname)?;
+    // A directory that is away does not keep anybody from making certificates.
+    let domains = tokio::time::timeout(PATIENCE, hosted(config)).await.unwrap_or_default();
+    Ok(ca::Place { folder: cert_folder(config), hostname, domains, owner: owner(config)? })
+}
+
+/// The folder of the configured certificate if it is named as we name it, else
+/// `certs` in the data folder.
+fn cert_folder(config: &Config) -> CertFolder {
+    let configured =
+        config.tls.cert.as_deref().filter(|cert| cert.file_name().is_some_and(|name| name == "server.pem"));
+    let folder = configured.and_then(Path::parent).map(Path::to_owned);
+    CertFolder::new(folder.unwrap_or_else(|| config.server.data.join("certs")))
+}
+
+/// The server's name as a certificate has it.
+pub(crate) fn host(name: &mail::Domain) -> Result<HostName, Failure> {
+    let read = name.as_str().parse::<HostName>();
+    read.map_err(|error| Failure::usage(format!("[server] hostname: {error}")))
+}
+
+/// Opens the directory for a command; it must answer.
+///
+/// # Errors
+///
+/// [`Failure`] with exit status 4 where it does not.
+pub async fn open_directory(config: &Config) -> Result<Directory, Failure> {
+    let directory = Directory::open(&Settings { sql: config.directory_sql(), separator: Some('+') }).await?;
+    directory.ping().await?;
+    Ok(directory)
+}
+
+async fn hosted(config: &Config) -> Vec<HostName> {
+    if config.directory.url.sqlite_path().is_some_and(|path| !path.exists()) {
+        return Vec::new();
+    }
+    let Ok(directory) = open_directory(config).await else { return Vec::new() };
+    let domains = directory.active_domains().await.unwrap_or_default();
+    directory.close().await;
+    domains.iter().filter_map(|domain| domain.as_str().parse().ok()).collect()
+}
+
+/// Whom the server's key belongs to: root makes it for the server's user.
+fn owner(config: &Config) -> Result<Option<Owner>, Failure> {
+    match config.server.user.get() {
+        Some(name) if rustix::process::geteuid().is_root() => {
+            let user = privileges::find(name)?;
+            Ok(Some(Owner { uid: user.uid, gid: user.gid }))
+        }
+        _ => Ok(None),
+    }
+}
