@@ -12,6 +12,7 @@
 mod board;
 mod error;
 mod failures;
+mod fingerprint;
 mod scanner;
 mod scratch;
 mod settings;
@@ -21,6 +22,7 @@ mod worker;
 
 pub use avscan_wire::{Confinement, Hello, Limit, Limits, Prefix, Sandbox};
 pub use error::{ReloadError, ScanError, StartError};
+pub use fingerprint::Fingerprint;
 pub use scanner::{Message, Outcome, Scan, Scanner};
 pub use settings::Settings;
 pub use status::{State, Status};

@@ -1,6 +1,8 @@
 //! The door to the scanner: one message in, one finding out.
 
+use std::io;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,6 +11,7 @@ use mail::Text;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::error::{ReloadError, ScanError, StartError};
+use crate::fingerprint::Fingerprint;
 use crate::settings::Settings;
 use crate::status::{State, Status};
 use crate::supervisor::{Command, Supervisor};
@@ -19,6 +22,7 @@ use crate::supervisor::{Command, Supervisor};
 pub struct Scanner {
     commands: mpsc::Sender<Command>,
     status: Arc<Mutex<Status>>,
+    signatures: Arc<Path>,
 }
 
 /// One message to scan.
@@ -70,10 +74,11 @@ impl Scanner {
     /// is tried again, and [`Scanner::status`] says why.
     pub fn start(settings: Settings) -> Result<Self, StartError> {
         settings.check()?;
+        let signatures = Arc::from(settings.signatures.as_path());
         let (commands, receiver) = mpsc::channel(64);
         let status = Arc::new(Mutex::new(Status::starting()));
         tokio::spawn(Supervisor::new(settings, Arc::clone(&status)).run(receiver));
-        Ok(Self { commands, status })
+        Ok(Self { commands, status, signatures })
     }
 
     /// Scans a message. It waits its turn, and while the first worker loads.
@@ -99,6 +104,16 @@ impl Scanner {
         let (answer, result) = oneshot::channel();
         self.commands.send(Command::Reload { answer }).await.map_err(|_| ReloadError::Stopped)?;
         result.await.map_err(|_| ReloadError::Stopped)?
+    }
+
+    /// What the signature folder looks like right now.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be read.
+    pub async fn fingerprint(&self) -> io::Result<Fingerprint> {
+        let folder = Arc::clone(&self.signatures);
+        tokio::task::spawn_blocking(move || Fingerprint::of(&folder)).await.map_err(io::Error::other)?
     }
 
     /// Waits until a worker serves, and returns what it has loaded.

@@ -153,23 +153,33 @@ impl Supervisor {
         }
     }
 
-    /// Does what the board wants done, and shows the new state.
+    /// Does what the board wants done, and shows the new state before anybody
+    /// is answered who could ask for it then.
     fn act(&mut self) {
+        let mut answers = Vec::new();
         for action in self.board.take_actions() {
             match action {
                 Action::Start(id) => self.start(id),
                 Action::Send(id, job) => self.send(id, job),
                 Action::Close(id) => self.order(id, Order::Close),
                 Action::Kill(id) => self.order(id, Order::Kill),
-                Action::Answer(job, answer) => self.answer(job, answer),
-                Action::Reloaded(result) => {
-                    if let Some(answer) = self.reloads.pop() {
-                        let _ = answer.send(result);
-                    }
-                }
+                Action::Answer(..) | Action::Reloaded(_) => answers.push(action),
             }
         }
         self.show();
+        for action in answers {
+            match action {
+                Action::Answer(job, answer) => self.answer(job, answer),
+                Action::Reloaded(result) => self.reloaded(result),
+                Action::Start(_) | Action::Send(..) | Action::Close(_) | Action::Kill(_) => {}
+            }
+        }
+    }
+
+    fn reloaded(&mut self, result: Result<Hello, ReloadError>) {
+        if let Some(answer) = self.reloads.pop() {
+            let _ = answer.send(result);
+        }
     }
 
     fn start(&mut self, id: WorkerId) {
