@@ -21,13 +21,13 @@ pub(super) async fn run(
         LoginError::Refused => LoginFailure::Wrong,
         other => LoginFailure::Unavailable(other.class()),
     })?;
-    let opened = services.gate.open(&login).await.map_err(unavailable)?;
-    let inbox = FolderName::parse("INBOX").map_err(|error| unavailable(StoreError::from(error)))?;
-    let mailbox = opened.mailbox(&inbox).await.map_err(unavailable)?;
+    let opened = services.gate.open(&login).await.map_err(|error| unavailable(&error))?;
+    let inbox = FolderName::parse("INBOX").map_err(|error| unavailable(&StoreError::from(error)))?;
+    let mailbox = opened.mailbox(&inbox).await.map_err(|error| unavailable(&error))?;
     let lease = services.leases.take(mailbox.id(), services.now()).ok_or(LoginFailure::InUse)?;
     // Only now, so that no session before this one removes anything of it;
     // and without taking the \Recent flags away from IMAP.
-    let view = opened.select(&inbox, Mode::ReadOnly).await.map_err(unavailable)?;
+    let view = opened.select(&inbox, Mode::ReadOnly).await.map_err(|error| unavailable(&error))?;
     let uids = view.messages.iter().map(|message| message.uid).collect();
     Ok(Open { maildrop: maildrop(&view), opened, mailbox, lease, uids })
 }
@@ -38,7 +38,7 @@ fn maildrop(view: &View) -> Maildrop {
     Maildrop::new(view.messages.iter().map(entry).collect())
 }
 
-fn unavailable(error: impl Classified) -> LoginFailure {
+fn unavailable(error: &dyn Classified) -> LoginFailure {
     tracing::warn!(%error, class = %error.class(), "a maildrop could not be opened");
     LoginFailure::Unavailable(error.class())
 }
