@@ -142,9 +142,8 @@ fn show(place: &Place, now: SystemTime, out: Output) -> Result<(), Failure> {
         Ok(ShownAuthority::of(folder, &info, &Authority::scope_of(&ca_cert)?, now))
     })?;
     let ours = authority.is_some().then_some(ca_cert.as_path());
-    let server = if_there(&server_cert, || {
-        Ok(ShownServer::of(folder, &CertificateInfo::read(&server_cert, ours)?, now))
-    })?;
+    let server =
+        if_there(&server_cert, || Ok(ShownServer::of(folder, &CertificateInfo::read(&server_cert, ours)?, now)))?;
     if authority.is_none() && server.is_none() {
         let message = format!("there is no certificate in {}", folder.path().display());
         return Err(Failure::missing(message).hint("make some with `gatepost ca init` and `gatepost ca issue`"));
