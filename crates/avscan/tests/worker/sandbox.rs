@@ -81,3 +81,39 @@ fn without_scratch_it_says_so() {
         scanner.stop().await;
     });
 }
+
+/// A thread, and all that it starts, to which the kernel denies Landlock.
+fn without_landlock(test: impl FnOnce() + Send) {
+    use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            let calls = [libc::SYS_landlock_create_ruleset].map(|call| (call, Vec::new())).into_iter().collect();
+            let arch = std::env::consts::ARCH.try_into().unwrap();
+            let action = SeccompAction::Errno(libc::ENOSYS.cast_unsigned());
+            let filter = SeccompFilter::new(calls, SeccompAction::Allow, action, arch).unwrap();
+            seccompiler::apply_filter(&BpfProgram::try_from(filter).unwrap()).unwrap();
+            test();
+        });
+        thread.join().unwrap();
+    });
+}
+
+#[test]
+fn a_kernel_that_cannot_hold_it_is_refused_or_put_up_with() {
+    without_landlock(|| {
+        run(async {
+            let scanner = Scanner::start(settings(&shipped())).unwrap();
+            let Err(ScanError::Away(reason)) = scanner.ready().await else { panic!("it started") };
+            assert!(reason.contains("this kernel cannot hold the virus scanner in"), "{reason}");
+            assert!(reason.contains("best-effort"), "{reason}");
+            scanner.stop().await;
+        });
+        with_scanner(
+            |settings| settings.sandbox = Sandbox::BestEffort,
+            async |scanner| {
+                assert_eq!(scanner.status().loaded.unwrap().confinement, Confinement::Partial);
+                assert!(scan(&scanner, b"Subject: x\n\nhi").await.is_ok());
+            },
+        );
+    });
+}

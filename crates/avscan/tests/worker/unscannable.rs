@@ -2,7 +2,7 @@
 
 use avscan_client::{Limit, Outcome, Settings};
 
-use crate::samples::{eicar, forwarded, mail, part, zip, zip_of};
+use crate::samples::{base64, eicar, forwarded, mail, part, zip, zip_of};
 use crate::{is_eicar, scan, with_scanner};
 
 fn check(change: impl FnOnce(&mut Settings), message: &str, expected: Limit) {
@@ -68,6 +68,36 @@ fn a_virus_is_one_also_where_a_limit_is_reached() {
             let message = message.replacen("see the attachment", &deep, 1);
             let outcome = scan(&scanner, message.as_bytes()).await;
             assert!(is_eicar(&outcome), "{outcome:?}");
+        },
+    );
+}
+
+#[test]
+fn hostile_messages_cost_nothing_but_themselves() {
+    let encoded = |text: &str| {
+        format!("Content-Transfer-Encoding: base64\nContent-Type: message/rfc822\n\n{}", base64(text.as_bytes()))
+    };
+    let parameters: String = (0..5000).map(|n| format!(";\n a*{n}=xxxx")).collect();
+    let message = "Content-Type: message/rfc822\n\n";
+    let hostile = [
+        ("messages in messages", message.repeat(3000)),
+        ("the same in base64", encoded(&message.repeat(3000))),
+        ("base64 in base64", (0..12).fold(message.to_owned(), |inner, _| encoded(&inner))),
+        ("a multipart that is its own part", "Content-Type: multipart/mixed; boundary=b\n\n--b\n".repeat(5000)),
+        ("parameters", format!("Content-Type: multipart/mixed; boundary=b{parameters}\n\n--b\n\nx\n--b--\n")),
+        ("types", format!("{}\nx\n", "Content-Type: multipart/mixed; boundary=b\n".repeat(5000))),
+        ("comments", format!("Content-Type: text/plain; {}\n\nx\n", "(".repeat(100_000))),
+        ("an endless line", format!("Subject: {}", "x".repeat(1 << 20))),
+        ("no bytes of any charset", String::from_utf8_lossy(&[0xFF; 5000]).into_owned()),
+    ];
+    with_scanner(
+        |_| {},
+        async |scanner| {
+            for (name, message) in hostile {
+                let outcome = scan(&scanner, message.as_bytes()).await;
+                assert!(matches!(outcome, Ok(Outcome::Clean | Outcome::Unscannable(_))), "{name}: {outcome:?}");
+                assert_eq!(scanner.status().crashes, 0, "{name}");
+            }
         },
     );
 }
