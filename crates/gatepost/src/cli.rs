@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use clap::{Parser, Subcommand};
 use directory::Directory;
 
-use crate::commands::{self, alias, ca, check, domain, init, user};
+use crate::commands::{self, alias, ca, check, domain, init, quarantine, scan, user};
 use crate::config::Config;
 use crate::output::{Exit, Failure, Format, Output};
 use crate::serve;
@@ -39,6 +39,13 @@ enum Command {
     Ca {
         #[command(subcommand)]
         command: ca::CaCommand,
+    },
+    /// Scan a message for viruses by hand
+    Scan(scan::ScanArgs),
+    /// Refused mail, kept for review
+    Quarantine {
+        #[command(subcommand)]
+        command: quarantine::QuarantineCommand,
     },
     /// Hosted domains
     Domain {
@@ -84,6 +91,8 @@ fn dispatch(cli: Cli, out: Output) -> Result<Exit, Failure> {
         Command::Serve => serve::run(load()?)?,
         Command::Check => return wait(check::run(Config::load(named), now, out))?,
         Command::Ca { command } => ca::run(&command, &wait(commands::place(&load()?))??, now, out)?,
+        Command::Scan(args) => return wait(async { scan::run(&args, &load()?, out).await })?,
+        Command::Quarantine { command } => wait(async { quarantine::run(&command, &load()?, out).await })??,
         Command::Domain { command } => with_directory(&load()?, async |it| command.run(it, out).await)?,
         Command::User { command } => with_directory(&load()?, async |it| command.run(it, out).await)?,
         Command::Alias { command } => with_directory(&load()?, async |it| command.run(it, out).await)?,

@@ -117,7 +117,8 @@ mod tests {
             let mut got: Vec<String> =
                 filter(&log("info"), asked).unwrap().to_string().split(',').map(str::to_owned).collect();
             let mut expected: Vec<String> = shown.split(',').map(str::to_owned).collect();
-            (got.sort(), expected.sort());
+            got.sort();
+            expected.sort();
             assert_eq!(got, expected, "{asked:?}");
         }
         assert!(filter(&log("info"), Some("info,=x=y")).unwrap_err().message().contains(VARIABLE));

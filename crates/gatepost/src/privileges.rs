@@ -175,7 +175,8 @@ fn wrong_in(status: &str, user: &SystemUser) -> Option<String> {
         }
     }
     let (mut groups, mut wanted) = (numbers("Groups:").unwrap_or_default(), user.groups.clone());
-    (groups.sort_unstable(), wanted.sort_unstable());
+    groups.sort_unstable();
+    wanted.sort_unstable();
     if groups != wanted {
         return Some(format!("Groups: {}", field("Groups:")));
     }

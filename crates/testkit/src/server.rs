@@ -100,7 +100,7 @@ impl Server {
              [directory]\nurl = \"{directory}\"\n[index]\nurl = \"{index}\"\n[mail]\npath = \"{mail}\"\n\
              [tls]\ncert = \"{cert}\"\nkey = \"{key}\"\n\
              [scan]\nenabled = {scan}\nsignatures = \"{signatures}\"\nsandbox = \"required\"\n\
-             [judge]\nreport_base = \"https://mx.example.org/report\"\n{setup_more}\n{more}\n",
+             [judge]\nreport_base = \"https://mx.example.org\"\n{setup_more}\n{more}\n",
             data = at("data"),
             smtp = self.smtp,
             lmtp = self.lmtp().display(),

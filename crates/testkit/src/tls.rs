@@ -70,3 +70,56 @@ impl<S: Read + Write> Wire for Connection<S> {
         line
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::time::SystemTime;
+
+    use ::tls::{Authority, CertFiles, CertFolder, HostName, KeyChoice, Protocol, Scope, ServerTls};
+    use rustls::ServerConnection;
+
+    use super::*;
+    use crate::dialogue::{Stage, speak};
+
+    struct Room {
+        address: SocketAddr,
+        config: Arc<ClientConfig>,
+    }
+
+    impl Stage for Room {
+        fn connect(&mut self) -> Box<dyn Wire> {
+            Box::new(secure(self.address, "localhost", &self.config))
+        }
+    }
+
+    /// Greets, answers one line, and closes.
+    fn serve(listener: &TcpListener, tls: &ServerTls) {
+        let (stream, _) = listener.accept().unwrap();
+        let session = ServerConnection::new(tls.config(Protocol::Smtp).unwrap()).unwrap();
+        let mut stream = StreamOwned::new(session, stream);
+        stream.write_all(b"hello\r\n").unwrap();
+        let mut line = String::new();
+        BufReader::new(&mut stream).read_line(&mut line).unwrap();
+        stream.write_all(format!("you said {line}").as_bytes()).unwrap();
+        stream.conn.send_close_notify();
+        stream.flush().unwrap();
+    }
+
+    #[test]
+    fn a_dialogue_is_spoken_over_tls() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = CertFolder::new(dir.path());
+        let host: HostName = "localhost".parse().unwrap();
+        let scope = Scope::new([host.clone()]);
+        let authority = Authority::create(&folder, &host, &scope, SystemTime::now()).unwrap();
+        authority.issue(&folder, &[host], (SystemTime::now(), 2), KeyChoice::New, None).unwrap();
+        let files = CertFiles { cert: folder.server_cert(), key: folder.server_key() };
+        let tls = ServerTls::open(files).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut room = Room { address: listener.local_addr().unwrap(), config: client_config(&folder.ca_cert()) };
+        let server = std::thread::spawn(move || serve(&listener, &tls));
+        speak("greeting", "S: hello\nC: one\nS: you said one\nE:\n", &mut room);
+        server.join().unwrap();
+    }
+}

@@ -60,7 +60,12 @@ impl AliasCommand {
             Self::Add { address, targets } => {
                 let entry = directory.add_alias(&address, &targets).await.map_err(|error| told(&error))?;
                 let entry = Listed::from(&entry);
-                changed(out, &entry, &format!("alias {} goes to {}", entry.address, entry.all_targets()))
+                let mut line = format!("alias {} goes to {}", entry.address, entry.all_targets());
+                if entry.targets.iter().any(|target| target.outside) {
+                    // People would wonder why nothing arrives there.
+                    line.push_str("; mail to an outside address is put off until sending is set up");
+                }
+                changed(out, &entry, &line)
             }
             Self::List => {
                 let entries = directory.aliases().await.map_err(|error| told(&error))?;

@@ -190,7 +190,7 @@ impl Row for Details {
         let mut cells = self.0.cells();
         cells.insert(6, self.0.postmaster.clone().unwrap_or_default());
         cells.push(self.0.created.clone());
-        cells
+        cells.into_iter().map(|cell| if cell.is_empty() { "none".to_owned() } else { cell }).collect()
     }
 }
 

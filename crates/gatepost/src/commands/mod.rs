@@ -5,10 +5,12 @@ pub mod ca;
 pub mod check;
 pub mod domain;
 pub mod init;
+pub mod quarantine;
+pub mod scan;
 pub mod table;
 pub mod user;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use directory::{Directory, Settings};
@@ -47,6 +49,12 @@ fn cert_folder(config: &Config) -> CertFolder {
 pub(crate) fn host(name: &mail::Domain) -> Result<HostName, Failure> {
     let read = name.as_str().parse::<HostName>();
     read.map_err(|error| Failure::usage(format!("[server] hostname: {error}")))
+}
+
+/// Where the scanner's worker lies if the configuration does not say: beside
+/// the running program.
+pub(crate) fn worker_beside() -> PathBuf {
+    std::env::current_exe().unwrap_or_default().with_file_name("gatepost-avscan")
 }
 
 /// Opens the directory for a command; it must answer.

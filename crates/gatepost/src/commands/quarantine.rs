@@ -1,18 +1,17 @@
 //! `gatepost quarantine …`: look at what was refused, give it to whom it was
 //! meant for, or throw it away.
 
-use std::io::Read;
-
 use clap::Subcommand;
-use directory::{Directory, Resolution};
+use directory::Resolution;
 use mail::Address;
-use mailbox::{Quarantined, QuarantineId, RefusedFor, Store};
+use mailbox::{QuarantineId, Quarantined, RefusedFor};
 use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use transaction::Home;
 
+use crate::config::Config;
 use crate::output::{Failure, Output, Row};
+use crate::serve::open::{self, Parts};
 
 /// What to do with the quarantine.
 #[derive(Debug, Clone, Subcommand)]
@@ -38,22 +37,19 @@ pub enum QuarantineCommand {
     },
 }
 
-/// What the command is run upon.
-pub struct Place<'a> {
-    /// Where the messages are.
-    pub store: &'a Store,
-    /// Who is a recipient.
-    pub directory: &'a Directory,
-    /// The mailboxes of recipients.
-    pub home: &'a Home,
-}
-
 /// Runs `gatepost quarantine …`.
 ///
 /// # Errors
 ///
 /// [`Failure`] where there is no such object or a part is away.
-pub async fn run(command: &QuarantineCommand, place: &Place<'_>, out: Output) -> Result<(), Failure> {
+pub async fn run(command: &QuarantineCommand, config: &Config, out: Output) -> Result<(), Failure> {
+    let place = open::open(config).await?;
+    let done = on(command, &place, out).await;
+    place.store.close().await;
+    done
+}
+
+async fn on(command: &QuarantineCommand, place: &Parts, out: Output) -> Result<(), Failure> {
     match command {
         QuarantineCommand::List => {
             let kept = place.store.quarantined(None).await?;
@@ -68,20 +64,29 @@ pub async fn run(command: &QuarantineCommand, place: &Place<'_>, out: Output) ->
     }
 }
 
-async fn show(place: &Place<'_>, id: i64, out: Output) -> Result<(), Failure> {
+async fn show(place: &Parts, id: i64, out: Output) -> Result<(), Failure> {
     let open = place.store.open_quarantined(QuarantineId::new(id)).await?;
-    let mut bytes = Vec::new();
-    let mut file = open.file;
-    file.read_to_end(&mut bytes).map_err(|error| Failure::failed(error.to_string()))?;
-    // A message may hold anything, also what plays tricks with a terminal.
-    let text: String = String::from_utf8_lossy(&bytes)
-        .chars()
-        .map(|c| if c.is_control() && c != '\n' && c != '\t' { '?' } else { c })
-        .collect();
-    out.print(&text)
+    let mut at = 0;
+    loop {
+        let piece = open.read(at, PIECE).await?;
+        if piece.is_empty() {
+            return Ok(());
+        }
+        at += piece.len() as u64;
+        out.print(&harmless(&piece))?;
+    }
 }
 
-async fn release(place: &Place<'_>, id: i64, to: &[Address], out: Output) -> Result<(), Failure> {
+/// How much of a message is read at once.
+const PIECE: usize = 64 << 10;
+
+/// A message may hold anything, also what plays tricks with a terminal.
+fn harmless(piece: &[u8]) -> String {
+    let text = String::from_utf8_lossy(piece);
+    text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '?' } else { c }).collect()
+}
+
+async fn release(place: &Parts, id: i64, to: &[Address], out: Output) -> Result<(), Failure> {
     let object = place.store.quarantined_by_id(QuarantineId::new(id)).await?;
     let wanted = if to.is_empty() { &object.recipients } else { to };
     for address in wanted {

@@ -192,8 +192,9 @@ impl Row for Details {
 
     fn cells(&self) -> Vec<String> {
         let mut cells = self.0.cells();
-        cells.push(self.0.language.clone().unwrap_or_default());
-        cells.push(self.0.time_zone.clone().unwrap_or_default());
+        let or_default = |text: &Option<String>| text.clone().unwrap_or_else(|| "as the site".to_owned());
+        cells.push(or_default(&self.0.language));
+        cells.push(or_default(&self.0.time_zone));
         cells.push(self.0.created.clone());
         cells
     }

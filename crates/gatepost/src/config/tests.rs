@@ -206,7 +206,6 @@ fn the_example_is_valid_and_shows_every_section() {
         "imap",
         "pop3",
         "login",
-        "limits",
         "rule",
     ] {
         assert!(table.contains_key(section), "{section}");

@@ -3,7 +3,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use avscan_client::Scanner;
 use metrics::gauge;
@@ -13,7 +13,6 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::open::Parts;
 use super::reload::Reloadable;
-use crate::config::Config;
 use crate::metrics as names;
 
 /// The tasks beside the connections.
@@ -27,13 +26,14 @@ const DOMAINS: Duration = Duration::from_secs(60);
 const FIGURES: Duration = Duration::from_secs(10);
 
 /// Starts them; they end when the server stops.
-pub fn start(config: &Config, parts: &Parts, reloadable: &Reloadable, stopping: watch::Receiver<bool>) -> Housekeeping {
+pub fn start(parts: &Parts, reloadable: &Reloadable, stopping: watch::Receiver<bool>) -> Housekeeping {
     let mut tasks = vec![
         every(TICK, stopping.clone(), parts.clone(), |parts| async move { parts.store.tick().await }),
         every(DOMAINS, stopping.clone(), parts.clone(), |parts| async move { note_domains(&parts).await }),
     ];
     if let Some(scanner) = reloadable.scanner() {
-        tasks.push(every(FIGURES, stopping.clone(), scanner.clone(), |scanner| async move { show(&scanner) }));
+        tasks.push(tokio::spawn(watch_signatures(scanner.clone(), stopping.clone())));
+        tasks.push(every(FIGURES, stopping, scanner.clone(), |scanner| async move { show(&scanner) }));
     }
     Housekeeping(tasks)
 }
@@ -78,6 +78,29 @@ async fn note_domains(parts: &Parts) {
         tracing::error!("the directory has no active domain: all mail is deferred");
     } else if let Err(error) = parts.store.remember_domains(&domains).await {
         tracing::warn!(%error, "the domains cannot be remembered");
+    }
+}
+
+/// How often the signature folder is looked at: a set that is being written is
+/// loaded when it has been still for two looks.
+const SIGNATURES: Duration = Duration::from_secs(1);
+
+async fn watch_signatures(scanner: Scanner, stopping: watch::Receiver<bool>) {
+    let mut ticker = Ticks { interval: interval(SIGNATURES), stopping };
+    signatures::watch(&scanner, &mut ticker).await;
+}
+
+struct Ticks {
+    interval: tokio::time::Interval,
+    stopping: watch::Receiver<bool>,
+}
+
+impl signatures::Ticker for Ticks {
+    async fn tick(&mut self) -> Option<Instant> {
+        tokio::select! {
+            now = self.interval.tick() => Some(now.into_std()),
+            _ = self.stopping.changed() => None,
+        }
     }
 }
 

@@ -29,8 +29,8 @@ pub(super) async fn directory(config: &Config) -> Vec<Finding> {
         Ok::<_, DirectoryError>(answer)
     };
     match timeout(PATIENCE, asked).await {
-        Err(_) => vec![away(name, url, "no answer within 10 s".to_owned())],
-        Ok(Err(error)) => vec![away(name, url, with_causes(&error))],
+        Err(_) => vec![away(name, url, "no answer within 10 s")],
+        Ok(Err(error)) => vec![away(name, url, &with_causes(&error))],
         Ok(Ok((domains, _))) if domains.is_empty() => {
             let message = format!("{url}: it answers, but there is no active domain: every recipient is told 451");
             vec![Finding::warn(name, message, "gatepost domain add example.org")]
@@ -70,8 +70,8 @@ pub(super) async fn index(config: &Config) -> Finding {
         answer
     };
     match timeout(PATIENCE, asked).await {
-        Err(_) => away(name, url, "no answer within 10 s".to_owned()),
-        Ok(Err(error)) => away(name, url, with_causes(&error)),
+        Err(_) => away(name, url, "no answer within 10 s"),
+        Ok(Err(error)) => away(name, url, &with_causes(&error)),
         Ok(Ok(())) => Finding::ok(name, format!("{url}: it answers")),
     }
 }
@@ -90,7 +90,7 @@ fn not_made_yet(name: &'static str, url: &DatabaseUrl) -> Option<Finding> {
     })
 }
 
-fn away(name: &'static str, url: &DatabaseUrl, why: String) -> Finding {
+fn away(name: &'static str, url: &DatabaseUrl, why: &str) -> Finding {
     let hint = match url.sqlite_path() {
         Some(_) => "the file and its folder must belong to the server's user, and its disk must not be full",
         None => "is the database running, and are host, user, password and database name in its url right?",

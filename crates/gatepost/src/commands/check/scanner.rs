@@ -4,10 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use avscan_client::Scanner;
+use avscan_client::{Confinement, Hello, Scanner};
 use tokio::time::timeout;
 
 use super::Finding;
+use crate::commands::worker_beside;
 use crate::config::Config;
 
 /// Official signatures change daily.
@@ -72,7 +73,7 @@ fn files(folder: &Path) -> std::io::Result<Vec<(PathBuf, Option<SystemTime>)>> {
 async fn worker(config: &Config) -> Finding {
     let name = "scanner";
     let hint = "gatepost-avscan must lie beside gatepost, or be named in [scan] worker";
-    let Some(settings) = config.scanner_settings(beside()) else {
+    let Some(settings) = config.scanner_settings(worker_beside()) else {
         return Finding::ok(name, "switched off");
     };
     let (program, patience) = (settings.worker.display().to_string(), settings.load_within);
@@ -81,7 +82,7 @@ async fn worker(config: &Config) -> Finding {
         Err(error) => return Finding::fail(name, error.to_string(), hint),
     };
     let finding = match timeout(patience, scanner.ready()).await {
-        Ok(Ok(_)) => Finding::ok(name, format!("{program}: it starts and has loaded the signatures")),
+        Ok(Ok(loaded)) => ready(&program, &loaded),
         Ok(Err(error)) => Finding::fail(
             name,
             error.to_string(),
@@ -97,10 +98,21 @@ async fn worker(config: &Config) -> Finding {
     finding
 }
 
-/// Where the worker lies if the configuration does not say.
-fn beside() -> PathBuf {
-    let here = std::env::current_exe().unwrap_or_default();
-    here.with_file_name("gatepost-avscan")
+fn ready(program: &str, loaded: &Hello) -> Finding {
+    let name = "scanner";
+    let Hello { signatures, engine, confinement, .. } = loaded;
+    let message = format!("{program}: it starts, {signatures} signatures, libclamav {engine}");
+    match confinement {
+        Confinement::Full => Finding::ok(name, format!("{message}, held in by the kernel")),
+        Confinement::Partial => {
+            let hint = "a newer kernel with Landlock and seccomp would hold it in";
+            Finding::warn(name, format!("{message}, but this kernel cannot hold it in completely"), hint)
+        }
+        Confinement::Off => {
+            let hint = "write sandbox = \"required\" in [scan]: the scanner reads hostile files";
+            Finding::warn(name, format!("{message}, but nothing holds it in"), hint)
+        }
+    }
 }
 
 #[cfg(test)]
@@ -123,5 +135,23 @@ mod tests {
         fs::write(dir.path().join("daily.cvd"), "x").unwrap();
         assert_eq!(status(soon), Status::Ok);
         assert_eq!(status(late), Status::Warn);
+    }
+
+    #[test]
+    fn a_worker_that_nothing_holds_in_is_said() {
+        let cases =
+            [(Confinement::Full, Status::Ok), (Confinement::Partial, Status::Warn), (Confinement::Off, Status::Warn)];
+        for (confinement, status) in cases {
+            let loaded = Hello {
+                signatures: 2,
+                engine: "1.4".to_owned(),
+                database_version: 0,
+                database_time: 0,
+                newest_file: 0,
+                load_ms: 1,
+                confinement,
+            };
+            assert_eq!(ready("gatepost-avscan", &loaded).status, status);
+        }
     }
 }

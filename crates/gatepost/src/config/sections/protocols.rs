@@ -1,4 +1,4 @@
-//! `[smtp]`, `[imap]`, `[pop3]`, `[login]` and `[limits]`.
+//! `[smtp]`, `[imap]`, `[pop3]` and `[login]`.
 
 use std::time::Duration;
 
@@ -259,42 +259,5 @@ pub(in super::super) fn login(document: &Document<'_>) -> Login {
             about 20 MB.",
             )
             .usize(),
-    }
-}
-
-/// `[limits]`: limits of no protocol in particular.
-#[derive(Debug, Clone)]
-pub struct Limits {
-    /// The most connections of one account.
-    pub connections_per_account: usize,
-    /// The most parts within parts of a message.
-    pub mime_depth: usize,
-    /// The most parts of a message.
-    pub mime_parts: usize,
-    /// The largest header block in bytes.
-    pub header: usize,
-    /// The longest line of a header block in bytes.
-    pub header_line: usize,
-}
-
-pub(in super::super) fn limits(document: &Document<'_>) -> Limits {
-    let s = document.section(
-        "limits",
-        "Limits of no protocol in particular. A message beyond those of its form is \
-        delivered as it is and described as one opaque part.",
-    );
-    Limits {
-        connections_per_account: s
-            .get(
-                "connections_per_account",
-                Number::<1, 10_000>(25),
-                "The most connections of one \
-            account, IMAP and POP3 together.",
-            )
-            .usize(),
-        mime_depth: s.get("mime_depth", Number::<1, 100>(32), "Parts within parts of a message.").usize(),
-        mime_parts: s.get("mime_parts", Number::<1, 100_000>(1_000), "Parts of a message.").usize(),
-        header: s.get("header", Size(1 << 20), "The largest header block.").usize(),
-        header_line: s.get("header_line", Size(64 << 10), "The longest line of a header block.").usize(),
     }
 }

@@ -21,14 +21,11 @@ pub struct Directory {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in super::super) enum Preset {
     Gatepost,
-    PostfixAdmin,
-    IspMail,
 }
 
 impl Words for Preset {
-    const KIND: &'static str = "\"gatepost\", \"postfixadmin\" or \"ispmail\"";
-    const ALL: &'static [(&'static str, Self)] =
-        &[("gatepost", Self::Gatepost), ("postfixadmin", Self::PostfixAdmin), ("ispmail", Self::IspMail)];
+    const KIND: &'static str = "\"gatepost\"";
+    const ALL: &'static [(&'static str, Self)] = &[("gatepost", Self::Gatepost)];
 }
 
 pub(in super::super) fn directory(document: &Document<'_>, server: &Server) -> Directory {
@@ -38,8 +35,7 @@ pub(in super::super) fn directory(document: &Document<'_>, server: &Server) -> D
     let preset = s.get(
         "preset",
         Choice(Preset::Gatepost),
-        "Whose tables they are: `gatepost` for our own, made and kept by us; `postfixadmin` or `ispmail` for tables \
-         of that shape, which are only read.",
+        "Whose tables they are: `gatepost` for our own, made and kept by us. Tables of other programs cannot be read yet.",
     );
     let name = Preset::ALL.iter().find(|(_, known)| *known == preset.0).map_or("gatepost", |(name, _)| name);
     Directory {
