@@ -75,7 +75,7 @@ pub enum DirectoryError {
         alias_of: Domain,
     },
     /// Something still needs the domain.
-    #[error("the domain {domain} still has {accounts} users and {domains} alias domains")]
+    #[error("the domain {domain} still has {} and {}", many(*accounts, "user"), many(*domains, "alias domain"))]
     DomainInUse {
         /// The domain.
         domain: Domain,
@@ -95,6 +95,10 @@ pub enum DirectoryError {
         /// The most characters.
         max: usize,
     },
+}
+
+fn many(count: u64, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 impl DirectoryError {

@@ -31,6 +31,13 @@ pub(crate) enum Found {
     Circle,
 }
 
+/// What one look at the tables shows for an address.
+struct Seen {
+    hosted: Hosted,
+    account: Option<Account>,
+    has_alias: bool,
+}
+
 /// What was seen on the way through alias domains, and counts only when no
 /// account or alias is found.
 #[derive(Default)]
@@ -46,57 +53,64 @@ impl Directory {
         let mut fallback = Fallback::default();
         let mut domain = asked.domain().clone();
         for step in 0..MAX_DOMAINS {
-            let Some(hosted) = self.hosted(&domain).await? else {
+            let Some(seen) = self.look_up(asked.local(), &domain).await? else {
                 return Ok(if step == 0 { Found::Foreign } else { Found::Circle });
             };
-            if !hosted.active {
+            if !seen.hosted.active {
                 return Ok(Found::InactiveDomain);
             }
-            if let Some(found) = self.by_name(asked.local(), base.as_ref(), &domain).await? {
+            if let Some(found) = self.exact(seen.account, seen.has_alias, asked.local(), &domain).await? {
                 return Ok(found);
             }
-            fallback.retired |= self.is_retired(asked.local(), &domain).await?;
-            if let Some((base, _)) = &base {
-                fallback.retired |= self.is_retired(base, &domain).await?;
+            if let Some((base, detail)) = &base
+                && let Some(found) = self.by_base(base, detail, &domain).await?
+            {
+                return Ok(found);
             }
+            let base = base.as_ref().map_or(asked.local(), |(base, _)| base);
+            fallback.retired |= self.is_retired(asked.local(), base, &domain).await?;
             // The catch-all of the domain that is meant goes before that of
             // its alias.
-            fallback.catch_all = hosted.catch_all.or(fallback.catch_all);
-            fallback.postmaster = hosted.postmaster.or(fallback.postmaster);
-            match hosted.alias_of {
+            fallback.catch_all = seen.hosted.catch_all.or(fallback.catch_all);
+            fallback.postmaster = seen.hosted.postmaster.or(fallback.postmaster);
+            match seen.hosted.alias_of {
                 Some(next) => domain = next,
-                None => return Ok(fallback.found(asked, hosted.name)),
+                None => return Ok(fallback.found(asked, seen.hosted.name)),
             }
         }
         Ok(Found::Circle)
     }
 
-    async fn by_name(
-        &self,
-        local: &LocalPart,
-        base: Option<&(LocalPart, &str)>,
-        domain: &Domain,
-    ) -> Result<Option<Found>, DirectoryError> {
-        if let Some(found) = self.exact(local, domain, None).await? {
-            return Ok(Some(found));
+    async fn by_base(&self, base: &LocalPart, detail: &str, domain: &Domain) -> Result<Option<Found>, DirectoryError> {
+        let Some(seen) = self.look_up(base, domain).await? else { return Ok(None) };
+        let mut found = self.exact(seen.account, seen.has_alias, base, domain).await?;
+        if let Some(Found::Here { detail: behind, .. }) = &mut found {
+            *behind = Some(detail.to_owned());
         }
-        match base {
-            Some((base, detail)) => self.exact(base, domain, Some((*detail).to_owned())).await,
-            None => Ok(None),
-        }
+        Ok(found)
+    }
+
+    async fn look_up(&self, local: &LocalPart, domain: &Domain) -> Result<Option<Seen>, DirectoryError> {
+        let key = args![local.as_str(), local.as_str(), domain.as_str()];
+        let row = self.row(text::LOOK_UP, key, rows::looked_up).await?;
+        Ok(row.filter(|(hosted, ..)| hosted.name == *domain).map(|(hosted, account, targets)| {
+            // MySQL takes 'alice ' for equal to 'alice'; we do not.
+            let account = account.filter(|account| account.address.local() == local);
+            Seen { hosted, account, has_alias: targets > 0 }
+        }))
     }
 
     async fn exact(
         &self,
+        account: Option<Account>,
+        has_alias: bool,
         local: &LocalPart,
         domain: &Domain,
-        detail: Option<String>,
     ) -> Result<Option<Found>, DirectoryError> {
-        let account = self.account_row(local, domain).await?;
         if account.as_ref().is_some_and(|account| !account.active) {
             return Ok(Some(Found::Inactive));
         }
-        let rows = self.targets(local, domain).await?;
+        let rows = if has_alias { self.targets(local, domain).await? } else { Vec::new() };
         if account.is_none() && rows.is_empty() {
             return Ok(None);
         }
@@ -104,7 +118,7 @@ impl Directory {
         if account.is_none() && targets.is_empty() {
             return Ok(Some(Found::Inactive));
         }
-        Ok(Some(Found::Here { account: account.map(Box::new), targets, detail }))
+        Ok(Some(Found::Here { account: account.map(Box::new), targets, detail: None }))
     }
 
     /// The account, active or not.
@@ -123,14 +137,16 @@ impl Directory {
         let read = |row: &sql::Row| {
             let target = row.text(0)?;
             let address = Address::parse(target).map_err(|error| bad("alias", format!("{target:?}: {error}")))?;
-            Ok((address, row.int(1)? != 0))
+            Ok((address, row.int(1)? != 0, row.text(2)? == local.as_str()))
         };
         let all = self.rows(text::TARGETS, args![domain.as_str(), local.as_str()], read).await?;
         let mut good = Vec::with_capacity(all.len());
         let mut wrong = None;
         for row in all {
             match row {
-                Ok(target) => good.push(target),
+                Ok((target, active, true)) => good.push((target, active)),
+                // Another alias, but for MySQL's padding.
+                Ok((.., false)) => {}
                 Err(error) => {
                     warn!(%error, local = local.as_str(), %domain, "target of an alias is skipped");
                     wrong = Some(error);
@@ -146,9 +162,11 @@ impl Directory {
         Ok(hosted.filter(|hosted| hosted.name == *domain))
     }
 
-    async fn is_retired(&self, local: &LocalPart, domain: &Domain) -> Result<bool, DirectoryError> {
-        let row = self.row(text::RETIRED, args![domain.as_str(), local.as_str()], |_| Ok(())).await?;
-        Ok(row.is_some())
+    async fn is_retired(&self, local: &LocalPart, base: &LocalPart, domain: &Domain) -> Result<bool, DirectoryError> {
+        let key = args![domain.as_str(), local.as_str(), base.as_str()];
+        let rows = self.rows(text::RETIRED, key, |row| Ok(row.text(0)?.to_owned())).await?;
+        let is_it = |retired: &String| retired == local.as_str() || retired == base.as_str();
+        Ok(rows.iter().flatten().any(is_it))
     }
 }
 

@@ -56,19 +56,31 @@ pub(crate) fn domain_entry(row: &Row) -> Checked<DomainEntry> {
 }
 
 pub(crate) fn account(row: &Row) -> Checked<Account> {
-    let key = AccountKey::new(row.int(0)?);
-    let address = address(row.text(1)?, row.text(2)?)
+    account_from(row, 0)
+}
+
+/// A domain, the account in it where there is one, and how many targets an
+/// alias of the address has.
+pub(crate) fn looked_up(row: &Row) -> Checked<(Hosted, Option<Account>, u64)> {
+    let account = if row.opt_int(6)?.is_some() { Some(account_from(row, 6)?) } else { None };
+    Ok((hosted(row)?, account, count(row, 5)?))
+}
+
+/// The ten columns of an account, of which the first is this one.
+fn account_from(row: &Row, first: usize) -> Checked<Account> {
+    let key = AccountKey::new(row.int(first)?);
+    let address = address(row.text(first + 1)?, row.text(first + 2)?)
         .map_err(|error| bad("account", format!("the address of id {key}: {error}")))?;
     Ok(Account {
         key,
         address,
-        name: row.text(3)?.to_owned(),
-        quota: row.opt_int(4)?.map(|bytes| u64::try_from(bytes).unwrap_or(0)),
-        active: row.int(5)? != 0,
-        has_password: row.int(6)? != 0,
-        language: row.text(7)?.to_owned(),
-        time_zone: row.text(8)?.to_owned(),
-        created: rfc3339(row.text(9)?),
+        name: row.text(first + 3)?.to_owned(),
+        quota: row.opt_int(first + 4)?.map(|bytes| u64::try_from(bytes).unwrap_or(0)),
+        active: row.int(first + 5)? != 0,
+        has_password: row.int(first + 6)? != 0,
+        language: row.text(first + 7)?.to_owned(),
+        time_zone: row.text(first + 8)?.to_owned(),
+        created: rfc3339(row.text(first + 9)?),
     })
 }
 

@@ -13,6 +13,14 @@ macro_rules! statements {
 
 statements! {
     // Resolution.
+    /// Domain, account and whether there is an alias, in one: most recipients
+    /// need nothing else.
+    LOOK_UP = "SELECT d.name, d.active, d.alias_of, d.catch_all, d.postmaster, \
+        (SELECT COUNT(*) FROM alias l WHERE l.domain = d.name AND l.local = ?), \
+        a.id, a.local, a.domain, a.name, a.quota_bytes, a.active, \
+        CASE WHEN a.password IS NULL OR a.password = '' THEN 0 ELSE 1 END, \
+        a.language, a.time_zone, CAST(a.created AS CHAR) \
+        FROM domain d LEFT JOIN account a ON a.domain = d.name AND a.local = ? WHERE d.name = ?";
     HOSTED = "SELECT name, active, alias_of, catch_all, postmaster FROM domain WHERE name = ?";
     ANY_ACTIVE = "SELECT 1 FROM domain WHERE active = 1 LIMIT 1";
     ACTIVE_DOMAINS = "SELECT name FROM domain WHERE active = 1 ORDER BY name";
@@ -22,8 +30,9 @@ statements! {
         language, time_zone, CAST(created AS CHAR) \
         FROM account WHERE domain = ? AND local = ?";
     /// One more than the cap on targets, so that "too many" can be told.
-    TARGETS = "SELECT target, active FROM alias WHERE domain = ? AND local = ? ORDER BY id LIMIT 1001";
-    RETIRED = "SELECT 1 FROM retired WHERE domain = ? AND local = ?";
+    TARGETS = "SELECT target, active, local FROM alias WHERE domain = ? AND local = ? ORDER BY id LIMIT 1001";
+    /// The address itself, and the base of a subaddress.
+    RETIRED = "SELECT local FROM retired WHERE domain = ? AND local IN (?, ?)";
     SITE_POSTMASTER = "SELECT value FROM setting WHERE scope = 'site' AND subject = '' AND name = 'postmaster'";
 
     // Logins.

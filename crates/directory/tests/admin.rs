@@ -53,6 +53,7 @@ async fn domains(directory: &Directory) {
 
     let in_use = directory.remove_domain(&org.name).await.unwrap_err();
     assert!(matches!(in_use, DirectoryError::DomainInUse { domains: 1, accounts: 0, .. }));
+    assert_eq!(in_use.to_string(), "the domain example.org still has 0 users and 1 alias domain");
     directory.remove_domain(&domain("alias.example")).await.unwrap();
     assert_eq!(directory.removed_domains().await.unwrap(), [domain("alias.example")]);
     directory.add_domain(&NewDomain::new(domain("alias.example"))).await.unwrap();

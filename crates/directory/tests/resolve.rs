@@ -55,6 +55,8 @@ const CASES: &[(&str, &str)] = &[
     ("JÖRG@example.org", "jörg@example.org"),
     // MySQL pads when it compares; these are other addresses.
     ("\"alice \"@example.org", "no such user"),
+    ("\"info \"@example.org", "no such user"),
+    ("\"left \"@example.net", "bob@example.net"),
     // Not there, switched off, not ours.
     ("nobody@example.org", "no such user"),
     ("off@example.org", "inactive account"),
