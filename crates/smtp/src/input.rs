@@ -92,8 +92,14 @@ impl Input {
         if let Some(end) = rest.windows(2).position(|pair| pair == b"\r\n") {
             let line = rest[..end].to_vec();
             self.advance(end + 2);
-            let length = std::mem::take(&mut self.overlong) + end + 2;
-            return if length > self.max_line { Line::TooLong } else { Line::Whole(line) };
+            let length = std::mem::take(&mut self.overlong) + end;
+            return match length {
+                // The same as if its end had come later: it does not matter in
+                // which blocks a line comes.
+                _ if length > self.max_line * PATIENCE => Line::Endless,
+                _ if length + 2 > self.max_line => Line::TooLong,
+                _ => Line::Whole(line),
+            };
         }
         // A CR at the end may be half of the line's end.
         let held = usize::from(rest.last() == Some(&b'\r'));
@@ -143,6 +149,22 @@ mod tests {
     }
 
     #[test]
+    fn how_a_line_came_does_not_matter() {
+        for (length, expected) in [(64 * PATIENCE, Line::TooLong), (64 * PATIENCE + 1, Line::Endless)] {
+            for step in [1, 1000, 10_000] {
+                let mut input = Input::new(64);
+                let line = [vec![b'a'; length], b"\r\n".to_vec()].concat();
+                let mut pieces = line.chunks(step).map(|piece| {
+                    input.feed(piece);
+                    input.line()
+                });
+                let found = pieces.find(|line| *line != Line::Partial);
+                assert_eq!(found.as_ref(), Some(&expected), "{length} by {step}");
+            }
+        }
+    }
+
+    #[test]
     fn memory_has_a_bound() {
         let mut input = Input::new(64);
         let taken = input.feed(&vec![b'a'; 10 * BLOCK]);
@@ -151,8 +173,8 @@ mod tests {
         assert_eq!(input.drop_all(), 0);
         input.relax();
         assert_eq!(input.bytes.capacity(), 0);
-        input.feed(&[&[b'a'; 9000][..], b"\r\nNOO"].concat());
-        assert_eq!((input.line(), input.line()), (Line::TooLong, Line::Partial));
+        input.feed(&[&[b'a'; 2000][..], b"\r\n", &[b'a'; 2000], b"\r\nNOO"].concat());
+        assert_eq!((input.line(), input.line(), input.line()), (Line::TooLong, Line::TooLong, Line::Partial));
         input.relax();
         assert!(input.bytes.capacity() < 100 && input.feed(b"P\r\n") == 3);
         assert_eq!(input.line(), Line::Whole(b"NOOP".to_vec()));
