@@ -145,9 +145,9 @@ impl fmt::Display for Condition {
 impl fmt::Display for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::All(nodes) => joined(f, nodes, " and "),
-            Self::Any(nodes) => joined(f, nodes, " or "),
-            Self::Not(node) => write!(f, "not ({node})"),
+            Self::All(nodes) => joined(f, nodes, " and ", |node| matches!(node, Node::All(_) | Node::Any(_))),
+            Self::Any(nodes) => joined(f, nodes, " or ", |node| matches!(node, Node::Any(_))),
+            Self::Not(node) => negated(f, node),
             Self::Always => f.write_str("always"),
             Self::Text(subject, test) => write!(f, "{subject} {test}"),
             Self::Number(quantity, comparison, number) => {
@@ -161,15 +161,29 @@ impl fmt::Display for Node {
     }
 }
 
-fn joined(f: &mut fmt::Formatter<'_>, nodes: &[Node], word: &str) -> fmt::Result {
+/// Parentheses only where they were written: the parser lets them go only so
+/// deep, and what it read must read back.
+fn joined(f: &mut fmt::Formatter<'_>, nodes: &[Node], word: &str, inner: fn(&Node) -> bool) -> fmt::Result {
     for (at, node) in nodes.iter().enumerate() {
         let word = if at == 0 { "" } else { word };
-        match node {
-            Node::All(_) | Node::Any(_) => write!(f, "{word}({node})")?,
-            _ => write!(f, "{word}{node}")?,
+        if inner(node) {
+            write!(f, "{word}({node})")?;
+        } else {
+            write!(f, "{word}{node}")?;
         }
     }
     Ok(())
+}
+
+fn negated(f: &mut fmt::Formatter<'_>, node: &Node) -> fmt::Result {
+    match node {
+        Node::All(_) | Node::Any(_) => write!(f, "not ({node})"),
+        Node::Text(subject, test) => match test.to_string().strip_prefix("is ") {
+            Some(what) => write!(f, "{subject} is not {what}"),
+            None => write!(f, "not {node}"),
+        },
+        _ => write!(f, "not {node}"),
+    }
 }
 
 impl fmt::Display for Subject {

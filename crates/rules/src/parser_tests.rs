@@ -9,7 +9,7 @@ fn reads() {
         ("always", "always"),
         ("no Date", "header \"Date\" is absent"),
         ("header From is absent", "header \"From\" is absent"),
-        ("HEADER From IS NOT present", "not (header \"From\" is present)"),
+        ("HEADER From IS NOT present", "header \"From\" is not present"),
         ("header X is \"two words\"", "header \"X\" is \"two words\""),
         ("header Subject matches /a\\/b/i", "header \"Subject\" matches /a\\/b/i"),
         ("header Subject contains Viagra", "header \"Subject\" contains \"viagra\""),
@@ -23,15 +23,26 @@ fn reads() {
         ("recipient is Alice@example.org", "recipient is \"Alice@example.org\""),
         ("helo is localhost", "helo is \"localhost\""),
         ("peer in 192.0.2.0/24, 2001:db8::/32", "peer in 192.0.2.0/24, 2001:db8::/32"),
-        ("no A and no B or no C", "(header \"A\" is absent and header \"B\" is absent) or header \"C\" is absent"),
+        ("no A and no B or no C", "header \"A\" is absent and header \"B\" is absent or header \"C\" is absent"),
         ("no A and (no B or no C)", "header \"A\" is absent and (header \"B\" is absent or header \"C\" is absent)"),
-        ("not not always", "not (not (always))"),
+        ("not not always", "not not always"),
+        ("not (no A or no B)", "not (header \"A\" is absent or header \"B\" is absent)"),
+        ("not helo contains x", "not helo contains \"x\""),
         ("((always))", "always"),
     ];
     for (text, shown) in cases {
         let condition = Condition::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
         assert_eq!(condition.to_string(), shown);
         assert_eq!(Condition::parse(shown).unwrap().to_string(), shown);
+    }
+}
+
+#[test]
+fn what_is_nested_as_deep_as_may_be_reads_back() {
+    let deep = format!("{}always{}", "not (no A or ".repeat(15), ")".repeat(15));
+    for text in ["not ".repeat(31) + "always", deep] {
+        let shown = Condition::parse(&text).unwrap().to_string();
+        assert_eq!(Condition::parse(&shown).unwrap().to_string(), shown);
     }
 }
 
