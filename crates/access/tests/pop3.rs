@@ -336,3 +336,13 @@ fn one_user_cannot_reach_anothers_messages() {
     drop(guest);
     assert_eq!(house.inbox().messages.len(), 1);
 }
+
+/// The shell runs sessions on any of its threads.
+#[test]
+fn a_session_may_change_threads() {
+    fn may_change<T: Send>(_: T) {}
+    let mut house = House::new();
+    let guest = house.guest();
+    let Guest { services, connection, heard, .. } = &mut *guest.borrow_mut();
+    may_change(connection.as_mut().unwrap().step(b"QUIT\r\n", services, heard));
+}

@@ -74,7 +74,7 @@ struct Loaded {
 }
 
 impl ServerTls {
-    /// Reads the files at start. An expired certificate is taken, since mail
+    /// Reads the files at start (not on an async worker). An expired certificate is taken, since mail
     /// servers then still deliver over it; look at [`ServerTls::info`].
     ///
     /// # Errors
@@ -86,7 +86,7 @@ impl ServerTls {
         Ok(Self { files, provider, current: Arc::new(Current(RwLock::new(loaded))) })
     }
 
-    /// Reads the files again. Connections that come later see the new
+    /// Reads the files again (not on an async worker). Connections that come later see the new
     /// certificate; those that are open are not touched.
     ///
     /// # Errors
