@@ -209,7 +209,7 @@ async fn open(folder: &Path) -> (Store, Services, Arc<Logins>) {
         let new = NewAccount { address, password: Some(hash), name: String::new(), quota: Some(1 << 20) };
         directory.add_account(&new).await.unwrap();
     }
-    let disk: Arc<dyn Disk> = Arc::new(OsDisk::new());
+    let disk: Arc<dyn Disk> = Arc::new(OsDisk);
     let spool = spool::Spool::open(Arc::clone(&disk), &folder.join("spool")).unwrap();
     let blocking = Blocking::new(4);
     let parts = Parts {

@@ -256,7 +256,9 @@ impl Framer {
         let length = usize::try_from(announced.length).unwrap_or(usize::MAX);
         let refusal = if self.literals > self.limits.literals {
             Refusal::TooManyLiterals
-        } else if self.command.len().saturating_add(length) > self.limits.command {
+        } else if self.command.len().saturating_add(length) > self.limits.command
+            || self.allowance.is_some_and(|left| length > left)
+        {
             Refusal::CommandTooLong
         } else {
             self.mode = Mode::Literal(length);

@@ -89,6 +89,8 @@ fn before_login_little_may_come() {
     let mut framer = Framer::new(limits());
     assert_eq!(frames(&mut framer, &[b"a APPEND x {40}\r\n"]), ["+"]);
     assert_eq!(frames(&mut framer, &[b"b APPEND x {4000}\r\n"]).len(), 0);
+    // What would not be let in is not asked for.
+    assert_eq!(frames(&mut Framer::new(limits()), &[b"a LOGIN {99}\r\n"]), ["refused a CommandTooLong"]);
 }
 
 #[test]
