@@ -28,28 +28,25 @@ pub fn to_wire(bytes: &[u8]) -> Cow<'_, [u8]> {
         return Cow::Borrowed(bytes);
     }
     let mut out = Vec::with_capacity(bytes.len() + bare);
-    let mut previous = 0;
-    for byte in bytes.iter().copied() {
-        push(&mut out, previous, byte);
-        previous = byte;
-    }
+    ToWire::default().push(bytes, &mut out);
     Cow::Owned(out)
 }
 
-/// What [`to_wire`] makes, in pieces of about this many octets: a large message
-/// is not converted as a whole.
-pub fn pieces(bytes: &[u8], about: usize) -> impl Iterator<Item = Cow<'_, [u8]>> {
-    let mut rest = bytes;
-    std::iter::from_fn(move || {
-        let mut end = about.clamp(1, rest.len().max(1)).min(rest.len());
-        // A CR and its LF stay together.
-        while end > 0 && end < rest.len() && rest[end - 1] == b'\r' {
-            end += 1;
+/// Does the work of [`to_wire`] on bytes that come in pieces.
+#[derive(Debug, Default)]
+pub struct ToWire {
+    previous: u8,
+}
+
+impl ToWire {
+    /// Appends the next piece as it is sent.
+    pub fn push(&mut self, piece: &[u8], out: &mut Vec<u8>) {
+        out.reserve(piece.len());
+        for byte in piece.iter().copied() {
+            push(out, self.previous, byte);
+            self.previous = byte;
         }
-        let (piece, behind) = rest.split_at(end);
-        rest = behind;
-        (!piece.is_empty()).then(|| to_wire(piece))
-    })
+    }
 }
 
 /// How many octets [`to_wire`] makes of them.
@@ -125,7 +122,8 @@ mod tests {
         fn slices_and_lengths_agree(bytes in proptest::collection::vec(proptest::sample::select(b"a\r\n\0".to_vec()), 0..30), start in 0usize..40, len in 0usize..40) {
             let wire = to_wire(&bytes).into_owned();
             prop_assert_eq!(wire.len(), wire_len(&bytes));
-            let joined: Vec<u8> = pieces(&bytes, len % 5).flat_map(Cow::into_owned).collect();
+            let (mut converter, mut joined) = (ToWire::default(), Vec::new());
+            bytes.chunks(len % 5 + 1).for_each(|piece| converter.push(piece, &mut joined));
             prop_assert_eq!(&joined, &wire);
             let from = start.min(wire.len());
             prop_assert_eq!(slice(&bytes, start..start + len), wire[from..(start + len).clamp(from, wire.len())].to_vec());

@@ -1,7 +1,7 @@
 //! A message's bytes and parts, read when a command needs them.
 
 use mail::header::block_len;
-use mailbox::{Mailbox, Store, StoreError, Uid};
+use mailbox::{Mailbox, OpenMessage, Store, StoreError, Uid};
 use maildir::MessageFile;
 use mime::{Limits, Structure};
 
@@ -38,21 +38,19 @@ impl Content {
 }
 
 /// Reads and parses a message, on a thread where that may take its time, and
-/// does something with it there.
+/// does something with it there. Its bytes are given up behind that: what is
+/// sent of them comes from the file once more, so that a slow client does not
+/// keep a message in memory.
 pub(super) async fn with<T: Send + 'static>(
     store: &Store,
     mailbox: &Mailbox,
     uid: Uid,
     depth: Depth,
     work: impl FnOnce(&Content) -> T + Send + 'static,
-) -> Result<(Content, T), StoreError> {
+) -> Result<(OpenMessage, T), StoreError> {
     let opened = store.open_message(mailbox, uid).await?;
-    let read = opened.with(move |file| {
-        let content = Content::new(read(file, depth)?);
-        let result = work(&content);
-        Ok((content, result))
-    });
-    read.await
+    let done = opened.with(move |file| Ok::<_, StoreError>(work(&Content::new(read(file, depth)?)))).await?;
+    Ok((opened, done))
 }
 
 /// All, or up to the empty line behind the header. A header longer than the

@@ -1,17 +1,23 @@
 //! FETCH (RFC 3501 §6.4.5): one message at a time in memory.
 
+use std::ops::Range;
+
 use imap::fetch::{Extension, body_structure, envelope, internal_date, label, section_head};
 use imap::response::Reply;
 use imap::{FetchItem, Numbers, SequenceSet};
-use mailbox::{FlagAction, FlagChange, Flags, StoreError};
+use mailbox::{FlagAction, FlagChange, Flags, OpenMessage, StoreError};
 use mime::Envelope;
+use mime::wire::ToWire;
 
 use super::content::{self, Content, Depth};
 use super::failure::{Failure, gone_messages};
-use super::output::{Bytes, Output, Sink};
-use super::section;
+use super::output::{Gone, Output, Sink};
+use super::section::{self, Octets};
 use super::selected::{Access, Numbered, Selected};
 use super::session::Session;
+
+/// How much of a file is read at a time while it is sent.
+const READ: usize = 64 << 10;
 
 /// What is asked of each message.
 struct Plan {
@@ -61,99 +67,144 @@ async fn one<S: Sink>(
 ) -> Result<(), Trouble> {
     let (opened, selected) = session.selected()?;
     let store = opened.store();
-    let content = match plan.depth {
-        Depth::Index => None,
+    let items = plan.items.clone();
+    let (file, mut pieces) = match plan.depth {
+        Depth::Index => (None, items.into_iter().map(Piece::Index).collect()),
         depth => {
-            let uid = numbered.message.uid;
-            let read = content::with(store, &selected.mailbox, uid, depth, |_| ()).await;
-            Some(read.map_err(Trouble::Message)?.0)
+            let work = move |content: &Content| items.into_iter().map(|item| piece(item, content)).collect();
+            let read = content::with(store, &selected.mailbox, numbered.message.uid, depth, work).await;
+            let (file, pieces): (_, Vec<Piece>) = read.map_err(Trouble::Message)?;
+            (Some(file), pieces)
         }
     };
     let mut numbered = numbered;
-    let mut items = plan.items.clone();
     let marks = plan.sets_seen && selected.access == Access::ReadWrite && !numbered.message.flags.has(Flags::SEEN);
     if marks {
         let change = FlagChange { how: FlagAction::Add, flags: Flags::SEEN, keywords: Vec::new() };
         for message in store.store_flags(&selected.mailbox, &[numbered.message.uid], &change).await? {
-            if let Some(changed) = selected.update(&message) {
-                numbered = changed;
-            }
+            numbered = selected.update(&message).unwrap_or(numbered);
         }
         // "Flags changed by this are returned" (RFC 3501 §6.4.5).
-        if !items.contains(&FetchItem::Flags) {
-            items.push(FetchItem::Flags);
+        if !plan.items.contains(&FetchItem::Flags) {
+            pieces.push(Piece::Index(FetchItem::Flags));
         }
     }
-    write(selected, numbered, &items, content.as_ref(), out).await
+    write(selected, numbered, pieces, file.as_ref(), out).await
+}
+
+/// One item of the answer.
+enum Piece {
+    /// What the index knows: written last, for the flags may change.
+    Index(FetchItem),
+    /// As it is sent.
+    Ready(Vec<u8>),
+    /// A name, and octets that stay in the file until they are sent.
+    Long { head: Vec<u8>, range: Range<usize>, window: Range<usize> },
+}
+
+fn piece(item: FetchItem, content: &Content) -> Piece {
+    let mut text = Vec::new();
+    match item {
+        FetchItem::Flags | FetchItem::Uid | FetchItem::Size | FetchItem::InternalDate => return Piece::Index(item),
+        FetchItem::Envelope => {
+            // A header beyond the limits is not described.
+            let header = if content.structure.is_opaque() { &[] } else { content.header() };
+            envelope(&mut text, &Envelope::parse(header));
+        }
+        FetchItem::Body => body_structure(&mut text, &content.bytes, &content.structure, Extension::Hidden),
+        FetchItem::BodyStructure => {
+            body_structure(&mut text, &content.bytes, &content.structure, Extension::Shown);
+        }
+        FetchItem::Section { section: wanted, partial, label: name, .. } => {
+            label(&mut text, name, &wanted, partial.map(|(from, _)| from));
+            return literal(text, section::octets(content, &wanted, partial));
+        }
+    }
+    Piece::Ready(text)
+}
+
+fn literal(mut head: Vec<u8>, octets: Option<Octets>) -> Piece {
+    let Some(octets) = octets else {
+        head.extend_from_slice(b"NIL");
+        return Piece::Ready(head);
+    };
+    section_head(&mut head, octets.len());
+    match octets {
+        Octets::Held(octets) => Piece::Ready([head, octets].concat()),
+        Octets::OnDisk { range, window } => Piece::Long { head, range, window },
+    }
 }
 
 async fn write<S: Sink>(
     selected: &Selected,
     numbered: Numbered,
-    items: &[FetchItem],
-    content: Option<&Content>,
+    pieces: Vec<Piece>,
+    file: Option<&OpenMessage>,
     out: &mut Output<'_, S>,
 ) -> Result<(), Trouble> {
     out.put(format!("* {} FETCH (", numbered.number).as_bytes()).await?;
-    for (place, item) in items.iter().enumerate() {
+    for (place, piece) in pieces.into_iter().enumerate() {
         if place > 0 {
             out.put(b" ").await?;
         }
-        match (item, content) {
-            (FetchItem::Section { section: wanted, partial, label: name, .. }, Some(content)) => {
-                let mut head = Vec::new();
-                label(&mut head, *name, wanted, partial.map(|(from, _)| from));
-                literal(head, section::bytes(content, wanted, *partial), out).await?;
+        match (piece, file) {
+            (Piece::Index(item), _) => out.put(&known(selected, numbered, &item)).await?,
+            (Piece::Ready(text), _) => out.put(&text).await?,
+            (Piece::Long { head, range, window }, Some(file)) => {
+                out.put(&head).await?;
+                send(file, range, window, out).await?;
             }
-            _ => out.put(&small(selected, numbered, item, content)).await?,
+            (Piece::Long { .. }, None) => return Err(Gone.into()),
         }
     }
     out.put(b")\r\n").await?;
     Ok(())
 }
 
-async fn literal<S: Sink>(mut head: Vec<u8>, bytes: Option<Bytes<'_>>, out: &mut Output<'_, S>) -> Result<(), Trouble> {
-    let Some(bytes) = bytes else {
-        head.extend_from_slice(b"NIL");
-        out.put(&head).await?;
-        return Ok(());
-    };
-    section_head(&mut head, bytes.len());
-    out.put(&head).await?;
-    match bytes {
-        Bytes::Disk(bytes) => out.put_message(&bytes).await?,
-        Bytes::Wire(bytes) => out.put(&bytes).await?,
+/// Sends a window of what a range of the file is on the wire. So many octets
+/// were announced: if they cannot be read, the connection ends.
+async fn send<S: Sink>(
+    file: &OpenMessage,
+    range: Range<usize>,
+    window: Range<usize>,
+    out: &mut Output<'_, S>,
+) -> Result<(), Gone> {
+    let mut converter = ToWire::default();
+    let (mut at, mut passed) = (range.start, 0);
+    while passed < window.end {
+        let read = file.read(at as u64, READ.min(range.end - at)).await;
+        let bytes = read.map_err(|error| {
+            tracing::warn!(%error, "a message could not be read to its end");
+            Gone
+        })?;
+        if bytes.is_empty() {
+            return Err(Gone);
+        }
+        let mut octets = Vec::new();
+        converter.push(&bytes, &mut octets);
+        let from = window.start.saturating_sub(passed).min(octets.len());
+        let end = (window.end - passed).min(octets.len());
+        out.put(octets.get(from..end).unwrap_or_default()).await?;
+        passed += octets.len();
+        at += bytes.len();
     }
     Ok(())
 }
 
-/// Items that are no message bytes.
-fn small(selected: &Selected, numbered: Numbered, item: &FetchItem, content: Option<&Content>) -> Vec<u8> {
+fn known(selected: &Selected, numbered: Numbered, item: &FetchItem) -> Vec<u8> {
     let message = &numbered.message;
-    let mut text = Vec::new();
-    match (item, content) {
-        (FetchItem::Flags, _) => text = format!("FLAGS ({})", selected.flags(message)).into_bytes(),
-        (FetchItem::Uid, _) => text = format!("UID {}", message.uid).into_bytes(),
-        (FetchItem::Size, _) => text = format!("RFC822.SIZE {}", message.wsize).into_bytes(),
-        (FetchItem::InternalDate, _) => {
-            let date = message.internal_date;
-            internal_date(&mut text, date.secs, date.offset_minutes);
+    match item {
+        FetchItem::Flags => format!("FLAGS ({})", selected.flags(message)).into_bytes(),
+        FetchItem::Uid => format!("UID {}", message.uid).into_bytes(),
+        FetchItem::Size => format!("RFC822.SIZE {}", message.wsize).into_bytes(),
+        FetchItem::InternalDate => {
+            let mut text = Vec::new();
+            internal_date(&mut text, message.internal_date.secs, message.internal_date.offset_minutes);
+            text
         }
-        (FetchItem::Envelope, Some(content)) => {
-            // A header beyond the limits is not described.
-            let header = if content.structure.is_opaque() { &[] } else { content.header() };
-            envelope(&mut text, &Envelope::parse(header));
-        }
-        (FetchItem::Body, Some(content)) => {
-            body_structure(&mut text, &content.bytes, &content.structure, Extension::Hidden);
-        }
-        (FetchItem::BodyStructure, Some(content)) => {
-            body_structure(&mut text, &content.bytes, &content.structure, Extension::Shown);
-        }
-        // The plan reads the message for each of these.
-        (FetchItem::Envelope | FetchItem::Body | FetchItem::BodyStructure | FetchItem::Section { .. }, _) => {}
+        // The plan reads the message for these.
+        FetchItem::Envelope | FetchItem::Body | FetchItem::BodyStructure | FetchItem::Section { .. } => Vec::new(),
     }
-    text
 }
 
 impl Plan {

@@ -2,7 +2,6 @@
 //! so that a folder of a million messages or a mail of a gigabyte does not grow
 //! in memory on its way out.
 
-use std::borrow::Cow;
 use std::future::Future;
 
 use imap::response::Reply;
@@ -44,36 +43,10 @@ impl<'a, S: Sink> Output<'a, S> {
         self.put(&reply.untagged()).await
     }
 
-    /// Message bytes from the disk, with the line ends of the wire.
-    pub(super) async fn put_message(&mut self, bytes: &[u8]) -> Result<(), Gone> {
-        for piece in mime::wire::pieces(bytes, PIECE) {
-            self.put(&piece).await?;
-        }
-        Ok(())
-    }
-
     pub(super) async fn flush(&mut self) -> Result<(), Gone> {
         if self.held.is_empty() {
             return Ok(());
         }
         self.sink.write(std::mem::take(&mut self.held)).await
-    }
-}
-
-/// Bytes of a literal: from the message, or made for it.
-pub(super) enum Bytes<'a> {
-    /// As on disk.
-    Disk(Cow<'a, [u8]>),
-    /// As they are sent.
-    Wire(Vec<u8>),
-}
-
-impl Bytes<'_> {
-    /// Octets on the wire.
-    pub(super) fn len(&self) -> usize {
-        match self {
-            Self::Disk(bytes) => mime::wire::wire_len(bytes),
-            Self::Wire(bytes) => bytes.len(),
-        }
     }
 }

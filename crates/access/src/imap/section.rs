@@ -1,41 +1,72 @@
 //! The bytes that a section names (RFC 3501 §6.4.5).
 
-use std::borrow::Cow;
+use std::ops::Range;
 
 use imap::{Section, SectionText};
 use mime::{Names, Part, select_fields};
 
 use super::content::{Content, Depth};
-use super::output::Bytes;
 
-/// The bytes; nothing where the message has no such part.
-pub(super) fn bytes<'a>(content: &'a Content, section: &Section, partial: Option<(u32, u32)>) -> Option<Bytes<'a>> {
-    let whole = whole(content, section)?;
-    Some(match partial {
-        None => Bytes::Disk(whole),
-        Some((from, length)) => {
-            let from = usize::try_from(from).unwrap_or(usize::MAX);
-            let end = from.saturating_add(usize::try_from(length).unwrap_or(usize::MAX));
-            Bytes::Wire(mime::wire::slice(&whole, from..end))
+/// Longer literals are read from the file once more while they are sent.
+const HELD: usize = 128 << 10;
+
+/// The octets of a literal.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Octets {
+    /// As they are sent.
+    Held(Vec<u8>),
+    /// To be read from this range of the file; of what is sent of it, this
+    /// window.
+    OnDisk { range: Range<usize>, window: Range<usize> },
+}
+
+impl Octets {
+    /// How many are sent.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Held(octets) => octets.len(),
+            Self::OnDisk { window, .. } => window.len(),
         }
+    }
+}
+
+/// Where the bytes of a section come from.
+enum Source {
+    File(Range<usize>),
+    Made(Vec<u8>),
+}
+
+/// The octets; nothing where the message has no such part.
+pub(super) fn octets(content: &Content, section: &Section, partial: Option<(u32, u32)>) -> Option<Octets> {
+    let source = source(content, section)?;
+    let bytes = match &source {
+        Source::File(range) => &content.bytes[range.clone()],
+        Source::Made(bytes) => bytes,
+    };
+    let total = mime::wire::wire_len(bytes);
+    let size = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+    let (from, length) = partial.map_or((0, total), |(from, length)| (size(from), size(length)));
+    let window = from.min(total)..from.saturating_add(length).min(total);
+    Some(match source {
+        Source::File(range) if window.len() > HELD => Octets::OnDisk { range, window },
+        _ => Octets::Held(mime::wire::slice(bytes, window)),
     })
 }
 
-fn whole<'a>(content: &'a Content, section: &Section) -> Option<Cow<'a, [u8]>> {
+fn source(content: &Content, section: &Section) -> Option<Source> {
     let structure = &content.structure;
     let is_message = section.part.is_empty();
     let part = if is_message { structure.root() } else { structure.find(&section.part)? };
     // HEADER and TEXT of a part are those of the message that it holds.
     let message = || if is_message { Some(part) } else { structure.enclosed(part) };
-    let slice = |range| Some(Cow::Borrowed(&content.bytes[range]));
     let fields =
-        |part: &Part, names: &Names<'_>| Some(Cow::Owned(select_fields(&content.bytes[part.header.range()], names)));
+        |part: &Part, names: &Names<'_>| Some(Source::Made(select_fields(&content.bytes[part.header.range()], names)));
     match &section.text {
-        SectionText::All if is_message => slice(0..content.bytes.len()),
-        SectionText::All => slice(part.body.range()),
-        SectionText::Header => slice(message()?.header.range()),
-        SectionText::Text => slice(message()?.body.range()),
-        SectionText::Mime => slice(part.header.range()),
+        SectionText::All if is_message => Some(Source::File(0..content.bytes.len())),
+        SectionText::All => Some(Source::File(part.body.range())),
+        SectionText::Header => Some(Source::File(message()?.header.range())),
+        SectionText::Text => Some(Source::File(message()?.body.range())),
+        SectionText::Mime => Some(Source::File(part.header.range())),
         SectionText::Fields(names) => fields(message()?, &Names::Only(names)),
         SectionText::FieldsNot(names) => fields(message()?, &Names::AllBut(names)),
     }
@@ -58,9 +89,9 @@ mod tests {
     fn check(part: &[u32], text: SectionText, partial: Option<(u32, u32)>, expected: Option<&str>) {
         let content = Content { bytes: MESSAGE.to_vec(), structure: Structure::parse(MESSAGE, &Limits::default()) };
         let section = Section { part: part.to_vec(), text };
-        let got = bytes(&content, &section, partial).map(|bytes| match bytes {
-            Bytes::Disk(bytes) => String::from_utf8_lossy(&mime::wire::to_wire(&bytes)).into_owned(),
-            Bytes::Wire(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        let got = octets(&content, &section, partial).map(|octets| match octets {
+            Octets::Held(octets) => String::from_utf8_lossy(&octets).into_owned(),
+            Octets::OnDisk { .. } => panic!("such short sections are held"),
         });
         assert_eq!(got.as_deref(), expected, "{section:?}");
     }
@@ -80,5 +111,17 @@ mod tests {
         check(&[2], SectionText::Fields(vec![b"to".to_vec()]), None, Some("To: z\r\n\r\n"));
         check(&[], SectionText::Fields(vec![b"x".to_vec()]), None, Some("X: y\r\n\r\n"));
         check(&[3], SectionText::All, None, None);
+    }
+
+    #[test]
+    fn long_sections_stay_on_disk() {
+        let bytes = [b"A: b\n\n".as_slice(), &b"x\n".repeat(HELD)].concat();
+        let structure = Structure::parse(&bytes, &Limits::default());
+        let content = Content { bytes, structure };
+        let text = Section { part: Vec::new(), text: SectionText::Text };
+        let (range, window) = (6..6 + 2 * HELD, 5..2 * HELD + 5);
+        let wanted = Some((5, u32::try_from(2 * HELD).unwrap()));
+        assert_eq!(octets(&content, &text, wanted), Some(Octets::OnDisk { range: range.clone(), window }));
+        assert_eq!(octets(&content, &text, None), Some(Octets::OnDisk { range, window: 0..3 * HELD }));
     }
 }
