@@ -5,8 +5,8 @@
 //! signature set is loaded, a second one takes over from it and the first one
 //! drains; and after a crash each message that was in flight is tried alone in
 //! a fresh one, so that it is clear which of them is guilty. [`Scanner`] is the
-//! only door. What to do next is decided by the pure [`board`], done by the
-//! [`supervisor`] and, for one process each, by [`worker`].
+//! only door. What to do next is decided by the pure `board`, done by the
+//! `supervisor` and, for one process each, by `worker`.
 #![forbid(unsafe_code)]
 
 mod board;

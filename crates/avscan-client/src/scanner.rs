@@ -74,6 +74,7 @@ impl Scanner {
     /// is tried again, and [`Scanner::status`] says why.
     pub fn start(settings: Settings) -> Result<Self, StartError> {
         settings.check()?;
+        let settings = settings.absolute();
         let signatures = Arc::from(settings.signatures.as_path());
         let (commands, receiver) = mpsc::channel(64);
         let status = Arc::new(Mutex::new(Status::starting()));

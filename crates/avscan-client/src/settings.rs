@@ -51,6 +51,17 @@ impl Settings {
         }
     }
 
+    /// The same with paths from the root: a worker starts in another folder.
+    pub(crate) fn absolute(mut self) -> Self {
+        for path in [&mut self.worker, &mut self.signatures, &mut self.scratch] {
+            // Fails for an empty path only, which then fails by name.
+            if let Ok(absolute) = std::path::absolute(&*path) {
+                *path = absolute;
+            }
+        }
+        self
+    }
+
     pub(crate) fn check(&self) -> Result<(), StartError> {
         if !self.worker.is_file() {
             return Err(StartError::NoWorker(self.worker.clone()));
@@ -82,6 +93,15 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn relative_paths_are_taken_from_here() {
+        let here = std::env::current_dir().unwrap();
+        let settings = Settings::new("./worker".into(), "var/signatures".into()).absolute();
+        assert_eq!(settings.worker, here.join("worker"));
+        assert_eq!(settings.signatures, here.join("var/signatures"));
+        assert_eq!(settings.scratch, PathBuf::from("/dev/shm"));
+    }
 
     #[test]
     fn what_cannot_work_is_refused() {

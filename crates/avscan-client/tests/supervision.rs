@@ -110,7 +110,6 @@ fn settings(folder: &Path) -> Settings {
     let mut settings = Settings::new(std::env::current_exe().unwrap(), folder.join("signatures"));
     settings.scratch = folder.join("scratch");
     settings.threads = 1;
-    settings.hang_after = Duration::from_millis(400);
     settings
 }
 
@@ -180,7 +179,9 @@ fn the_third_time_it_is_poison(folder: &Path) {
 }
 
 fn a_hang_ends_at_its_time(folder: &Path) {
-    run(settings(folder), async |scanner| {
+    let mut settings = settings(folder);
+    settings.hang_after = Duration::from_millis(400);
+    run(settings, async |scanner| {
         scanner.ready().await.unwrap();
         let (hung, next) = tokio::join!(scan(&scanner, "hang"), scan(&scanner, "next"));
         assert_eq!((hung, next), (Err(ScanError::Hung), Ok(Outcome::Clean)));

@@ -5,6 +5,11 @@
 //! the sandbox, and only then threads, since a sandbox holds the thread that
 //! asks for it and those that it starts. A crash or panic of one scan ends the
 //! whole process on purpose: what is in its memory is not trusted any more.
+//!
+//! What it does not look into: a mail inside an archive is known by a MIME
+//! header field in its first megabyte, so one that hides its fields behind more
+//! than that is scanned only as libclamav itself reads it; and pieces of a
+//! `message/partial` are scanned one by one, never put together.
 #![deny(unsafe_op_in_unsafe_fn)]
 
 mod collect;
@@ -28,6 +33,7 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     }
     close_inherited();
+    ignore_signals();
     match prepare() {
         Ok((scanner, threads)) => serve::run(scanner, threads),
         Err(reason) => {
@@ -55,4 +61,14 @@ fn close_inherited() {
     // SAFETY: nothing has been opened yet, so nobody owns a descriptor above
     // standard error; on a kernel without this call nothing happens.
     unsafe { libc::syscall(libc::SYS_close_range, 3_u32, u32::MAX, 0_u32) };
+}
+
+/// Ctrl-C at a terminal and a stop by systemd reach every process of the
+/// service. The daemon drains then, and needs its scanner for that; this process
+/// ends when the daemon closes the socket, in whichever way.
+fn ignore_signals() {
+    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
+        // SAFETY: no handler is installed, so none can run.
+        unsafe { libc::signal(signal, libc::SIG_IGN) };
+    }
 }

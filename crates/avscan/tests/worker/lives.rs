@@ -58,9 +58,30 @@ fn a_message_whose_worker_is_killed_is_scanned_by_the_next() {
 }
 
 #[test]
+fn killed_again_it_is_an_error_and_the_server_lives() {
+    with_scanner(
+        |_| {},
+        async |scanner| {
+            let asked = while_stopped(&scanner, message(&infected())).await;
+            while !asked.is_finished() {
+                for pid in scanner.status().pids {
+                    // One that has ended already is none of our business.
+                    let _ = kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), Signal::KILL);
+                }
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            let error = asked.await.unwrap().unwrap_err();
+            assert_eq!(mail::Classified::class(&error), mail::Class::Scanner, "{error}");
+            until(|| scanner.is_ready()).await;
+            assert!(is_eicar(&scan(&scanner, &infected()).await));
+        },
+    );
+}
+
+#[test]
 fn a_worker_that_hangs_is_killed() {
     with_scanner(
-        |settings| settings.hang_after = Duration::from_millis(300),
+        |settings| settings.hang_after = Duration::from_millis(800),
         async |scanner| {
             let first = scanner.status().pid.unwrap();
             let asked = while_stopped(&scanner, message(&infected())).await;
@@ -68,6 +89,22 @@ fn a_worker_that_hangs_is_killed() {
             until(|| scanner.is_ready()).await;
             assert_ne!(scanner.status().pid, Some(first));
             assert!(is_eicar(&scan(&scanner, &infected()).await));
+        },
+    );
+}
+
+#[test]
+fn a_signal_to_the_whole_service_is_for_the_daemon() {
+    with_scanner(
+        |_| {},
+        async |scanner| {
+            let pid = scanner.status().pid.unwrap();
+            for sent in [Signal::INT, Signal::TERM, Signal::HUP] {
+                signal(pid, sent);
+                assert!(is_eicar(&scan(&scanner, &infected()).await));
+            }
+            let status = scanner.status();
+            assert_eq!((status.pid, status.crashes), (Some(pid), 0));
         },
     );
 }
