@@ -123,7 +123,9 @@ impl TlsError {
             }
             Self::Read { .. } => "let the server's user read the file",
             Self::Write { .. } => "check that the folder is there, is writable and that the disk is not full",
-            Self::Exists { .. } => "move the old file away first if a new authority is really wanted",
+            Self::Exists { .. } => {
+                "`gatepost ca init --replace` makes a new authority in its place; clients must then be given that one"
+            }
             Self::TooLarge { .. } | Self::NoCertificate { .. } | Self::BadCertificate { .. } => {
                 "the file must hold the server's certificate in PEM form, followed by its intermediate certificates"
             }
