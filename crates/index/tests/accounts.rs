@@ -1,4 +1,5 @@
 //! Accounts, folders, subscriptions, quarantine and memory, on both engines.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::excessive_nesting)]
 
 mod common;
 

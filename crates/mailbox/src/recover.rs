@@ -3,7 +3,7 @@
 
 use index::{AccountId, Arrival, Flags, InternalDate, NewMessage, Outcome};
 use mail::SpoolId;
-use maildir::{Folder, Located, Name, Piece};
+use maildir::{Located, Piece};
 use spool::{OwedDelivery, Pending, Spooled};
 use uidlist::Sizes;
 
@@ -137,8 +137,9 @@ impl Store {
     /// Removes what a crash left in `tmp/` under this name; blocks.
     fn unstage(&self, delivery: &OwedDelivery) {
         let Ok(folder) = self.open_folder(&delivery.path, &delivery.folder) else { return };
-        let (Ok(tmp), Ok(name)) = (tmp_of(self, &folder), Name::new(delivery.base.as_bytes())) else { return };
-        let _ = self.inner.disk.unlink(&tmp, &name);
+        // What stays is swept up later, or in the way of the copy that is
+        // written anew, which says so.
+        let _ = folder.unstage(&delivery.base);
     }
 
     async fn begin_generation(&self) -> Result<(), StoreError> {
@@ -159,10 +160,6 @@ fn restore(store: &Store, message: Spooled, header: &[u8], missing: &[OwedDelive
         let _: Vec<Located> = folder.settle(vec![staged.publish(arrival(delivery.flags))?])?;
     }
     Ok(message)
-}
-
-fn tmp_of(store: &Store, folder: &Folder) -> std::io::Result<maildir::DirHandle> {
-    store.inner.disk.open_root(&folder.path().join("tmp"))
 }
 
 fn row(message: &Spooled, header: &[u8], delivery: &OwedDelivery, place: &index::FolderRow) -> NewMessage {

@@ -6,8 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::UNIX_EPOCH;
 
 use index::{Arrival, InternalDate, Keyword, KnownFolder, NewMessage, Uid, Which, meaning_of};
-use maildir::{Folder, Listing, Located, Timestamp};
-use uidlist::{BaseName, Sizes};
+use maildir::{AccountPath, Folder, Listing, Located, Name, Timestamp};
+use uidlist::{BaseName, FolderDir, Sizes};
 
 use crate::gate::Gate;
 use crate::merge::{Memory, Plan, merge};
@@ -73,12 +73,13 @@ impl Store {
         };
         let row = self.row(mailbox).await?;
         let (path, dir) = self.place_of(&row).await?;
-        let folder = self.blocking(move |store| store.open_folder(&path, &dir)).await;
-        let folder = folder.map_err(no_folder)?;
-        let times = {
-            let folder = folder.clone();
-            self.blocking(move |store| times(store, &folder)).await?
-        };
+        let opened = self
+            .blocking(move |store| {
+                let folder = store.open_folder(&path, &dir)?;
+                Ok((folder, times(store, &path, &dir)?))
+            })
+            .await;
+        let (folder, times) = opened.map_err(no_folder)?;
         if settled == Some(times) {
             return Ok(());
         }
@@ -282,14 +283,20 @@ fn rename(
     Ok(named)
 }
 
-/// The directories' times; blocks.
-fn times(store: &Store, folder: &Folder) -> Result<(Timestamp, Timestamp), StoreError> {
-    let time = |name: &str| {
-        let disk = &store.inner.disk;
-        let stat = disk.open_root(&folder.path().join(name)).and_then(|dir| disk.stat_dir(&dir));
-        stat.map(|stat| stat.modified).map_err(maildir::Error::io("looking at a folder"))
+/// The times of `new/` and `cur/`, without listing them; blocks.
+fn times(store: &Store, path: &AccountPath, dir: &FolderDir) -> Result<(Timestamp, Timestamp), StoreError> {
+    const DOING: &str = "looking at a folder";
+    let disk = &store.inner.disk;
+    let mut at = disk.open_root(&store.inner.settings.mail).map_err(maildir::Error::io(DOING))?;
+    let components = path.as_str().split('/').map(str::as_bytes);
+    for component in components.chain([&b"Maildir"[..], dir.as_bytes()]).filter(|name| !name.is_empty()) {
+        at = disk.open_dir(&at, &Name::new(component)?).map_err(maildir::Error::io(DOING))?;
+    }
+    let time = |name: &[u8]| -> Result<Timestamp, StoreError> {
+        let stat = disk.open_dir(&at, &Name::new(name)?).and_then(|dir| disk.stat_dir(&dir));
+        Ok(stat.map_err(maildir::Error::io(DOING))?.modified)
     };
-    Ok((time("new")?, time("cur")?))
+    Ok((time(b"new")?, time(b"cur")?))
 }
 
 /// Sizes and date of a file; nothing where it is gone already. Only names that

@@ -1,5 +1,5 @@
 //! Runs a test on both engines.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used)]
 
 use index::{AccountId, Arrival, FolderRow, Index, InternalDate, MailboxId, NewAccount, NewFolder, NewMessage, Uid};
 use mail::Address;
