@@ -1,6 +1,8 @@
 //! The rules about the tree, as tests: which crate may know which, how long a
 //! file may be, what is never written.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -83,6 +83,7 @@ impl Server {
             .output()
             .expect("gatepost starts");
         assert!(made.status.success(), "init: {}", String::from_utf8_lossy(&made.stderr));
+        fs::create_dir_all(server.path("data")).expect("a folder");
         server.configure("");
         server
     }

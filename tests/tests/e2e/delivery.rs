@@ -22,8 +22,18 @@ fn swaks_delivers_to_a_user() {
     let server = Server::start(Setup::default());
     let said = command::run(
         "swaks",
-        &["--server", &server.smtp.to_string(), "--from", "sender@client.example", "--to", "alice@example.org",
-          "--header", "Subject: from swaks", "--body", "hello"],
+        &[
+            "--server",
+            &server.smtp.to_string(),
+            "--from",
+            "sender@client.example",
+            "--to",
+            "alice@example.org",
+            "--header",
+            "Subject: from swaks",
+            "--body",
+            "hello",
+        ],
         b"",
     )
     .ok();

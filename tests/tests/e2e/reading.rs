@@ -34,7 +34,14 @@ fn curl_reads_over_imaps_and_pop3s() {
     assert!(text.contains("Subject: number2\r\n") && text.contains("\r\n.\r\n..two dots\r\nend\r\n"), "{text}");
     let wrong = command::run(
         "curl",
-        &["-sS", "--cacert", &ca, "-u", "alice@example.org:wrong", &format!("imaps://127.0.0.1:{}/", server.imaps.port())],
+        &[
+            "-sS",
+            "--cacert",
+            &ca,
+            "-u",
+            "alice@example.org:wrong",
+            &format!("imaps://127.0.0.1:{}/", server.imaps.port()),
+        ],
         b"",
     );
     assert_ne!(wrong.code, Some(0), "{}", wrong.text);
@@ -56,7 +63,7 @@ assert ok(i.select('INBOX')) == [b'3']
 uids = ok(i.uid('search', None, 'ALL'))[0].split()
 assert len(uids) == 3, uids
 assert ok(i.search(None, 'SUBJECT', 'number2')) == [b'2']
-assert ok(i.search(None, 'BODY', 'line one of 3')) == [b'3']
+assert ok(i.search(None, 'BODY', '"line one of 3"')) == [b'3']
 data = ok(i.fetch('1', '(FLAGS RFC822.SIZE BODY.PEEK[] ENVELOPE BODYSTRUCTURE INTERNALDATE)'))
 size = int(data[0][0].split(b'RFC822.SIZE ')[1].split()[0])
 assert size == len(data[0][1]), (size, len(data[0][1]))
@@ -117,8 +124,13 @@ i.logout()
 /// UID and Message-ID of all messages in alice's INBOX, with UIDVALIDITY in
 /// front of each.
 pub fn uids(server: &Server) -> Vec<(String, String)> {
-    let args = [&server.imaps.port().to_string(), &server.ca().display().to_string(), "alice@example.org",
-        "password of alice"].map(str::to_owned);
+    let args = [
+        &server.imaps.port().to_string(),
+        &server.ca().display().to_string(),
+        "alice@example.org",
+        "password of alice",
+    ]
+    .map(str::to_owned);
     let text = python(UIDS, &args.each_ref().map(String::as_str)).ok();
     let mut validity = String::new();
     let mut found = Vec::new();
@@ -182,7 +194,7 @@ fn mbsync_makes_a_copy() {
     fs::create_dir(&home).unwrap();
     fs::create_dir(home.join("mail")).unwrap();
     let rc = format!(
-        "IMAPAccount a\nHost 127.0.0.1\nPort {}\nUser alice@example.org\nPass \"password of alice\"\nSSLType IMAPS\n\
+        "IMAPAccount a\nHost localhost\nPort {}\nUser alice@example.org\nPass \"password of alice\"\nSSLType IMAPS\n\
          CertificateFile {}\n\nIMAPStore far\nAccount a\n\nMaildirStore near\nPath {home}/mail/\nInbox {home}/mail/INBOX\n\
          SubFolders Verbatim\n\nChannel c\nFar :far:\nNear :near:\nPatterns *\nCreate Near\nSync Pull\nSyncState *\n",
         server.imaps.port(),

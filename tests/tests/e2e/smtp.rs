@@ -74,7 +74,7 @@ impl Client {
         if !reply.starts_with('3') {
             return Ok(reply);
         }
-        self.send(text.replace('\n', "\r\n").as_bytes())?;
+        self.send(text.replace("\n.", "\n..").replace('\n', "\r\n").as_bytes())?;
         self.send(b"\r\n.\r\n")?;
         self.reply()
     }
