@@ -8,7 +8,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use rustix::process::{Gid, Uid};
+use rustix::process::{Gid, Resource, Rlimit, Uid, getrlimit, setrlimit};
 use rustix::thread;
 use thiserror::Error;
 
@@ -107,6 +107,19 @@ pub fn drop_to(user: &UserName) -> Result<Dropped, PrivilegeError> {
     change(&wanted)?;
     verify(&wanted)?;
     Ok(Dropped::Became(wanted))
+}
+
+/// Raises the limit of open files to what the system allows at most: many
+/// systems start programs with 1,024. Returns the limit that holds now; none
+/// where there is no limit.
+///
+/// # Errors
+///
+/// As the system says.
+pub fn raise_open_files() -> io::Result<Option<u64>> {
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })?;
+    Ok(limit.maximum)
 }
 
 /// Looks a user up in `/etc/passwd` and `/etc/group`.
@@ -223,6 +236,12 @@ mod tests {
         assert!(matches!(find("no-such-user-here"), Err(PrivilegeError::NoSuchUser(_))));
         let hint = Failure::from(find("no-such-user-here").unwrap_err());
         assert!(hint.message().contains("no-such-user-here"));
+    }
+
+    #[test]
+    fn open_files_are_raised_to_the_most() {
+        let most = raise_open_files().unwrap();
+        assert_eq!(getrlimit(Resource::Nofile).current, most);
     }
 
     #[test]

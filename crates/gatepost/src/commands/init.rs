@@ -125,11 +125,12 @@ const HEAD: &str = "# Gatepost's configuration. What is not here has its default
 ";
 
 fn private_text(hostname: &Domain) -> String {
+    let name = format!("hostname = \"{hostname}\"");
     format!(
         "{HEAD}# Paths are relative to this file. Everything listens on this machine only.
 
 [server]
-hostname = \"{hostname}\"           # the name in the greeting and on the certificate
+{name:37} # the name in the greeting and on the certificate
 user = \"\"                             # stay who started it
 data = \".\"                            # spool, databases, mail, signatures
 
@@ -149,10 +150,11 @@ key = \"certs/server.key\"
 }
 
 fn system_text(hostname: &Domain) -> String {
+    let name = format!("hostname = \"{hostname}\"");
     format!(
         "{HEAD}
 [server]
-hostname = \"{hostname}\"           # the name in the greeting and on the certificate
+{name:37} # the name in the greeting and on the certificate
 user = \"{SYSTEM_USER}\"                     # root is kept only to bind the ports
 data = \"/var/lib/gatepost\"            # spool, databases, mail, signatures
 

@@ -22,6 +22,8 @@ use crate::privileges;
 
 /// The longest wait for a database that only helps to name domains.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a command tries to get a connection to a database.
+const CONNECT: Duration = Duration::from_secs(3);
 
 /// Where an installation's certificates are, and for whom they are made.
 ///
@@ -63,9 +65,13 @@ pub(crate) fn worker_beside() -> PathBuf {
 ///
 /// [`Failure`] with exit status 4 where it does not.
 pub async fn open_directory(config: &Config) -> Result<Directory, Failure> {
-    let directory = Directory::open(&Settings { sql: config.directory_sql(), separator: Some('+') }).await?;
-    directory.ping().await?;
-    Ok(directory)
+    let sql = sql::Settings { acquire_timeout: CONNECT, ..config.directory_sql() };
+    let opened = match Directory::open(&Settings { sql, separator: Some('+') }).await {
+        Ok(directory) => directory.ping().await.map(|()| directory),
+        failed => failed,
+    };
+    let hint = "is the database running, and is [directory] url right? `gatepost check` says more";
+    opened.map_err(|error| Failure::from(error).hint(hint))
 }
 
 async fn hosted(config: &Config) -> Vec<HostName> {

@@ -106,7 +106,9 @@ impl<'a> Document<'a> {
     /// A path, relative to the folder of the file.
     pub(super) fn path(&self, path: impl AsRef<Path>) -> PathBuf {
         let folder = self.file.parent().unwrap_or_else(|| Path::new(""));
-        folder.join(path)
+        // Without the dots of `./x`: these paths are shown to people.
+        let path: PathBuf = folder.join(path).components().collect();
+        if path.as_os_str().is_empty() { PathBuf::from(".") } else { path }
     }
 
     /// A byte of a string value, as a place in the file. Exact where the string

@@ -53,3 +53,64 @@ fn look(config: &Config, (cert, key): (&Path, &Path), now: SystemTime) -> Result
     }
     Ok(Finding::ok(NAME, format!("valid for {names}, {days} days left")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::check::Status;
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+    use std::time::UNIX_EPOCH;
+    use tls::{Authority, CertFolder, HostName, KeyChoice, Scope};
+
+    const MADE: u64 = 1_790_000_000;
+
+    fn day(day: u64) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(MADE + day * DAY)
+    }
+
+    fn config(dir: &Path, host: &str) -> Config {
+        let text = format!(
+            "[server]\nhostname = \"{host}\"\n[tls]\ncert = \"certs/server.pem\"\nkey = \"certs/server.key\"\n"
+        );
+        Config::parse(&text, &dir.join("gatepost.toml")).unwrap()
+    }
+
+    #[test]
+    fn from_made_to_expired() {
+        let dir = tempfile::tempdir().unwrap();
+        let here = config(dir.path(), "mail.example.org");
+        assert_eq!(check(&here, day(0)).status, Status::Fail);
+
+        let folder = CertFolder::new(dir.path().join("certs"));
+        fs::create_dir(folder.path()).unwrap();
+        let host: HostName = "mail.example.org".parse().unwrap();
+        let authority = Authority::create(&folder, &host, &Scope::new([host.clone()]), day(0)).unwrap();
+        authority.issue(&folder, &[host], (day(0), 90), KeyChoice::New, None).unwrap();
+        let cases = [
+            (0, Status::Ok, "90 days left"),
+            (75, Status::Ok, "15 days left"),
+            (77, Status::Warn, "expires in 13 days"),
+            (91, Status::Fail, "has expired"),
+        ];
+        for (at, status, said) in cases {
+            let finding = check(&here, day(at));
+            assert!(finding.status == status && finding.message.contains(said), "{at}: {finding:?}");
+        }
+        let early = check(&here, UNIX_EPOCH + Duration::from_secs(MADE - 40 * DAY));
+        assert!(early.message.contains("not valid yet"), "{early:?}");
+        let elsewhere = check(&config(dir.path(), "mx.example.net"), day(0));
+        assert!(elsewhere.message.contains("not valid for mx.example.net"), "{elsewhere:?}");
+
+        fs::set_permissions(folder.server_key(), Permissions::from_mode(0o644)).unwrap();
+        assert!(check(&here, day(0)).hint.starts_with("chmod 600"));
+        fs::copy(folder.ca_key(), folder.server_key()).unwrap();
+        assert_eq!(check(&here, day(0)).status, Status::Fail);
+    }
+
+    #[test]
+    fn none_is_only_a_warning() {
+        let config = Config::parse("[server]\nhostname = \"a.example\"\n", Path::new("x.toml")).unwrap();
+        assert_eq!(check(&config, day(0)).status, Status::Warn);
+    }
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 use directory::{AliasEntry, Directory, DirectoryError, Settings};
 use tokio::time::timeout;
 
-use super::Finding;
+use super::{Finding, counted};
 use crate::config::{Config, DatabaseUrl};
 use crate::output::with_causes;
 
@@ -36,7 +36,7 @@ pub(super) async fn directory(config: &Config) -> Vec<Finding> {
             vec![Finding::warn(name, message, "gatepost domain add example.org")]
         }
         Ok(Ok((domains, list))) => {
-            let message = format!("{url}: it answers, {} active domains", domains.len());
+            let message = format!("{url}: it answers, {}", counted(domains.len(), "active domain"));
             vec![Finding::ok(name, message), aliases(&list)]
         }
     }

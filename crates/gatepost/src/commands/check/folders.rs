@@ -114,4 +114,45 @@ mod tests {
             assert_eq!(of_room(free, inodes_short).status, status, "{free}");
         }
     }
+
+    #[test]
+    fn folders_are_judged_by_the_user_that_will_write() {
+        use std::os::unix::fs::{PermissionsExt, chown};
+
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("data");
+        let config = |user: &str| {
+            let text = format!("[server]\nhostname = \"a.example\"\nuser = \"{user}\"\n");
+            Config::parse(&text, &dir.path().join("gatepost.toml")).unwrap()
+        };
+        let said = |user: &str| folder("data folder", &path, &config(user));
+        assert_eq!(said("").status, Status::Fail);
+        fs::write(&path, "a file").unwrap();
+        assert!(said("").message.contains("is no folder"));
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        assert_eq!(said("").status, Status::Ok);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(said("").message.contains("everybody can write"));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+        if rustix::process::geteuid().is_root() {
+            assert!(said("nobody").message.contains("nobody cannot write"));
+            let nobody = privileges::find("nobody").unwrap();
+            chown(&path, Some(nobody.uid), Some(nobody.gid)).unwrap();
+            assert_eq!(said("nobody").status, Status::Ok);
+            assert!(said("no-such-user").message.contains("no system user"));
+        }
+    }
+
+    #[test]
+    fn who_may_read_a_file() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let file = tempfile::NamedTempFile::new().unwrap();
+        for (mode, expected) in [(0o600, false), (0o640, false), (0o644, true)] {
+            fs::set_permissions(file.path(), fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(others_read(file.path()), expected, "{mode:o}");
+        }
+        assert!(!others_read(Path::new("/no/such/file")));
+    }
 }

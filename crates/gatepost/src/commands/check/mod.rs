@@ -108,7 +108,16 @@ fn configuration(config: &Config) -> Finding {
         let message = format!("{file}: everybody on this machine can read the database's password");
         return Finding::warn("configuration", message, format!("chmod o-r {file}"));
     }
-    Finding::ok("configuration", format!("{file}: {listeners} listeners, {} rules", config.rules.len()))
+    Finding::ok(
+        "configuration",
+        format!("{file}: {}, {}", counted(listeners, "listener"), counted(config.rules.len(), "rule")),
+    )
+}
+
+/// A number with its noun.
+fn counted(number: usize, noun: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{ending}")
 }
 
 /// A line for each check, what to do below it, and a summary.

@@ -172,7 +172,7 @@ pub(in super::super) fn imap(document: &Document<'_>) -> Imap {
         max_failed_logins: s
             .get("max_failed_logins", Number::<1, 100>(5), "So many logins may fail, then the connection ends.")
             .u32(),
-        connections: s.get("connections", Number::<1, 1_000_000>(10_000), "The most connections at a time.").usize(),
+        connections: s.get("connections", Number::<1, 1_000_000>(2_000), "The most connections at a time.").usize(),
         connections_per_network: s
             .get(
                 "connections_per_network",
@@ -221,7 +221,7 @@ pub(in super::super) fn pop3(document: &Document<'_>) -> Pop3 {
         max_failed_logins: s
             .get("max_failed_logins", Number::<1, 100>(3), "So many logins may fail, then the connection ends.")
             .u32(),
-        connections: s.get("connections", Number::<1, 1_000_000>(2_000), "The most connections at a time.").usize(),
+        connections: s.get("connections", Number::<1, 1_000_000>(500), "The most connections at a time.").usize(),
         connections_per_network: s
             .get(
                 "connections_per_network",
