@@ -6,6 +6,9 @@
 //! flight; each suspect is tried alone in a fresh worker, and the one that ends
 //! that worker too is guilty. A guilty message goes straight to such a trial
 //! when it comes again, and never again beside others.
+//!
+//! It is one long file because it is one state machine: each event may touch
+//! every list of it.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -287,7 +290,9 @@ impl Board {
     pub(crate) fn next_wake(&self) -> Option<Instant> {
         let deadlines = self.jobs.values().map(|job| job.deadline);
         let workers = self.workers.values().filter_map(|worker| self.worker_due(worker));
-        deadlines.chain(workers).chain(self.restart_at).min()
+        // While another worker is coming there is nothing to restart.
+        let restart = self.restart_at.filter(|_| !self.is_coming());
+        deadlines.chain(workers).chain(restart).min()
     }
 
     /// Ends everything: nobody waits any more, all workers end.
@@ -323,11 +328,16 @@ impl Board {
         self.workers.iter().find(|(_, worker)| worker.role == Role::Serving).map(|(id, _)| *id)
     }
 
+    /// Whether a worker serves, or one that will is being loaded.
+    fn is_coming(&self) -> bool {
+        let coming = |worker: &Worker| matches!(worker.role, Role::Serving | Role::Loading | Role::Replacing);
+        self.workers.values().any(coming)
+    }
+
     /// Starts what must run and hands out what waits.
     fn pump(&mut self, now: Instant) {
         let due = self.restart_at.is_none_or(|at| at <= now);
-        let coming = |worker: &Worker| matches!(worker.role, Role::Serving | Role::Loading | Role::Replacing);
-        if due && !self.workers.values().any(coming) {
+        if due && !self.is_coming() {
             self.restart_at = None;
             self.start(Role::Loading, now);
         }

@@ -1,6 +1,7 @@
 //! The board's policy as stories: who is told what when workers come and go.
 
 use avscan_wire::Confinement;
+use proptest::prelude::*;
 
 use super::*;
 
@@ -284,6 +285,7 @@ fn without_signatures_nobody_is_kept_waiting() {
         game.expect(&format!("start {worker}"));
         game.board.load_failed(worker, "empty", game.now);
         game.died(worker);
+        assert!(game.board.next_wake() > Some(game.now));
     }
     // A reload does not wait for that.
     game.board.reload(game.now);
@@ -350,4 +352,143 @@ fn stopping_answers_everybody() {
     let mut words: Vec<_> = game.board.take_actions().into_iter().map(word).collect();
     words.sort();
     assert_eq!(words, ["1 stopped", "2 stopped", "3 stopped", "kill 1"]);
+}
+
+#[test]
+fn while_a_worker_is_coming_no_restart_is_due() {
+    let mut game = Game::new();
+    game.board.load_failed(1, "empty", game.now);
+    game.died(1);
+    game.board.reload(game.now);
+    game.pass(SECOND * 5);
+    game.expect("start 1, start 2");
+    assert!(game.board.next_wake() > Some(game.now));
+}
+
+/// Something that happens; workers and messages by a number that is taken
+/// modulo how many there are.
+#[derive(Debug, Clone)]
+enum Event {
+    Submit(u8),
+    Reload,
+    Hello(u64),
+    LoadFailed(u64),
+    Died(u64),
+    Scanned(u64),
+    Pass(u64),
+}
+
+fn events() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        4 => (0..6_u8).prop_map(Event::Submit),
+        1 => Just(Event::Reload),
+        4 => any::<u64>().prop_map(Event::Hello),
+        1 => any::<u64>().prop_map(Event::LoadFailed),
+        2 => any::<u64>().prop_map(Event::Died),
+        4 => any::<u64>().prop_map(Event::Scanned),
+        2 => (1..20_000_u64).prop_map(Event::Pass),
+    ]
+}
+
+/// Plays the outside world: which workers run and what was sent to them.
+#[derive(Default)]
+struct World {
+    running: Vec<WorkerId>,
+    sent: Vec<(WorkerId, JobId)>,
+    answers: HashMap<JobId, u32>,
+    reloads: u32,
+}
+
+impl World {
+    fn follow(&mut self, actions: Vec<Action>) {
+        for action in actions {
+            match action {
+                Action::Start(worker) => self.running.push(worker),
+                Action::Send(worker, job) => {
+                    assert!(!self.answers.contains_key(&job), "an answered message is not sent");
+                    self.sent.push((worker, job));
+                }
+                Action::Close(worker) | Action::Kill(worker) => assert!(worker > 0),
+                Action::Answer(job, _) => *self.answers.entry(job).or_default() += 1,
+                Action::Reloaded(_) => self.reloads += 1,
+            }
+        }
+        for worker in &self.running {
+            let flights = self.sent.iter().filter(|(to, _)| to == worker).count();
+            assert!(flights <= 2, "no worker has more messages than threads");
+        }
+    }
+
+    fn pick(&self, number: u64) -> Option<WorkerId> {
+        let count = self.running.len() as u64;
+        (count > 0).then(|| self.running[usize::try_from(number % count).unwrap()])
+    }
+
+    fn ended(&mut self, worker: WorkerId) {
+        self.running.retain(|running| *running != worker);
+        self.sent.retain(|(to, _)| *to != worker);
+    }
+}
+
+fn happen(game: &mut Game, world: &mut World, event: &Event) -> u32 {
+    match event {
+        Event::Submit(sha) => {
+            game.submit(*sha);
+        }
+        Event::Reload => {
+            game.board.reload(game.now);
+            return 1;
+        }
+        Event::Hello(number) => {
+            if let Some(worker) = world.pick(*number) {
+                game.hello(worker);
+            }
+        }
+        Event::LoadFailed(number) => {
+            if let Some(worker) = world.pick(*number) {
+                game.board.load_failed(worker, "bad", game.now);
+            }
+        }
+        Event::Died(number) => {
+            if let Some(worker) = world.pick(*number) {
+                world.ended(worker);
+                game.died(worker);
+            }
+        }
+        Event::Scanned(number) => {
+            if !world.sent.is_empty() {
+                let at = usize::try_from(number % world.sent.len() as u64).unwrap();
+                let (worker, job) = world.sent.swap_remove(at);
+                game.clean(worker, job);
+            }
+        }
+        Event::Pass(millis) => {
+            game.pass(Duration::from_millis(*millis));
+            assert!(game.board.next_wake().is_none_or(|wake| wake > game.now), "a wake-up that is past spins");
+        }
+    }
+    0
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn everybody_is_answered_exactly_once(events in prop::collection::vec(events(), 0..80)) {
+        let (mut game, mut world) = (Game::new(), World::default());
+        let mut reloads = 0;
+        world.follow(game.board.take_actions());
+        for event in &events {
+            reloads += happen(&mut game, &mut world, event);
+            world.follow(game.board.take_actions());
+        }
+        // Nothing happens any more but time.
+        for _ in 0..10 {
+            game.pass(SECOND * 30);
+            world.follow(game.board.take_actions());
+        }
+        prop_assert_eq!(world.answers.len() as u64, game.jobs);
+        prop_assert!(world.answers.values().all(|times| *times == 1));
+        prop_assert_eq!(world.reloads, reloads);
+    }
 }
