@@ -2,55 +2,19 @@
 //! show.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may end at what it did not expect")]
 
+mod house;
+
 use std::cell::RefCell;
-use std::future::Future;
-use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use access::gate::{Gate, Opened};
-use access::imap::{Gone, Next, Services, Session, Settings, Sink};
-use directory::{Directory, NewAccount, NewDomain};
-use login::{Cost, Logins, Service, hash_password};
-use mail::{Address, Domain, IdSource, Secret};
-use mailbox::{AppendAs, Clock, Flags, FolderName, InternalDate, Mode, Parts, Store};
-use maildir::{Blocking, Disk, OsDisk};
+use access::imap::{Gone, Next, Session, Settings, Sink};
+use mailbox::{Flags, FolderName, Mode};
 use testkit::dialogue::{Stage, Wire, speak_all};
 
-/// A day in the life of the tests.
-struct Noon;
-
-impl Clock for Noon {
-    fn now(&self) -> SystemTime {
-        UNIX_EPOCH + Duration::from_secs(1_900_000_000)
-    }
-}
-
-/// Does not wait after a wrong password.
-#[derive(Debug)]
-struct Impatient;
-
-impl login::Clock for Impatient {
-    fn now(&self) -> Duration {
-        Duration::from_secs(1)
-    }
-
-    fn sleep(&self, _: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        Box::pin(std::future::ready(()))
-    }
-}
-
-/// A server without sockets.
-struct House {
-    runtime: Rc<tokio::runtime::Runtime>,
-    services: Arc<Services>,
-    logins: Arc<Logins>,
-    store: Store,
-    _folder: tempfile::TempDir,
-}
+use house::{House, THIRD, here};
 
 /// What one client was sent.
 #[derive(Default)]
@@ -78,57 +42,14 @@ struct Guest {
     next: Next,
 }
 
-const FIRST: &[u8] = b"Date: Tue, 1 Jul 2003 10:52:37 +0200\nFrom: Carol <carol@example.net>\nTo: alice@example.org, \
-    \"Bob\" <bob@example.org>\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\nMessage-ID: <1@example.net>\n\nHello Alice,\n\
-    how are you?\n";
-const SECOND: &[u8] = b"From: bob@example.org\nSubject: parts\nMIME-Version: 1.0\nContent-Type: multipart/mixed; \
-    boundary=b\n\n--b\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: base64\n\nR3LDvMOfZQ==\n--b\n\
-    Content-Type: message/rfc822\n\nSubject: inner\nTo: z@example.org\n\ninner body\n--b--\n";
-const THIRD: &[u8] = b"From: bob@example.org\nSubject: third\n\nshort\n";
+fn guest(house: &House) -> Guest {
+    guest_with(house, Settings::default())
+}
 
-impl House {
-    fn new() -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let (store, services, logins) = runtime.block_on(async {
-            for name in ["spool", "mail"] {
-                std::fs::create_dir(folder.path().join(name)).unwrap();
-            }
-            open(folder.path()).await
-        });
-        let house = Self { runtime: Rc::new(runtime), services: Arc::new(services), logins, store, _folder: folder };
-        for (number, message) in [FIRST, SECOND, THIRD].into_iter().enumerate() {
-            let flags = if number == 2 { Flags::SEEN } else { Flags::NONE };
-            house.put(message, flags, i64::try_from(number).unwrap());
-        }
-        house
-    }
-
-    fn opened(&self, who: &str) -> Opened {
-        let verified = self.logins.verify(who, Secret::from("secret"), here(), Service::Imap);
-        let login = self.runtime.block_on(verified).unwrap();
-        self.runtime.block_on(self.services.gate.open(&login)).unwrap_or_else(|error| panic!("{error}"))
-    }
-
-    fn put(&self, message: &[u8], flags: Flags, day: i64) {
-        let date = InternalDate { secs: 1_057_049_557 + day * 86_400, offset_minutes: 120 };
-        let as_ = AppendAs { flags, keywords: Vec::new(), internal_date: Some(date) };
-        let opened = self.opened("alice@example.org");
-        self.runtime.block_on(async {
-            let inbox = opened.mailbox(&FolderName::inbox()).await.unwrap();
-            self.store.append(&inbox, message.to_vec(), as_).await.unwrap();
-        });
-    }
-
-    fn guest(&self) -> Guest {
-        self.guest_with(Settings::default())
-    }
-
-    fn guest_with(&self, settings: Settings) -> Guest {
-        let session = Session::new(Arc::clone(&self.services), settings, here());
-        let heard = Heard { bytes: session.greeting(), ..Heard::default() };
-        Guest { runtime: Rc::clone(&self.runtime), session, heard, next: Next::Read }
-    }
+fn guest_with(house: &House, settings: Settings) -> Guest {
+    let session = Session::new(Arc::clone(&house.services), settings, here());
+    let heard = Heard { bytes: session.greeting(), ..Heard::default() };
+    Guest { runtime: Rc::clone(&house.runtime), session, heard, next: Next::Read }
 }
 
 impl Guest {
@@ -189,7 +110,7 @@ impl Wire for GuestWire {
 
 impl Stage for House {
     fn connect(&mut self) -> Box<dyn Wire> {
-        Box::new(GuestWire(Rc::new(RefCell::new(self.guest()))))
+        Box::new(GuestWire(Rc::new(RefCell::new(guest(self)))))
     }
 
     fn act(&mut self, what: &str) {
@@ -198,44 +119,6 @@ impl Stage for House {
             _ => panic!("nobody knows how to {what}"),
         }
     }
-}
-
-fn here() -> IpAddr {
-    IpAddr::V4(Ipv4Addr::LOCALHOST)
-}
-
-async fn open(folder: &Path) -> (Store, Services, Arc<Logins>) {
-    let url = |name: &str| format!("sqlite:{}", folder.join(name).display());
-    let directory = Arc::new(Directory::open(&directory::Settings::new(url("directory.db"))).await.unwrap());
-    directory.add_domain(&NewDomain::new(Domain::parse("example.org").unwrap())).await.unwrap();
-    for name in ["alice", "bob"] {
-        let hash = hash_password(&Secret::from("secret"), Cost::CHEAP).unwrap();
-        let address = Address::parse(&format!("{name}@example.org")).unwrap();
-        let new = NewAccount { address, password: Some(hash), name: String::new(), quota: Some(1 << 20) };
-        directory.add_account(&new).await.unwrap();
-    }
-    let disk: Arc<dyn Disk> = Arc::new(OsDisk);
-    let spool = spool::Spool::open(Arc::clone(&disk), &folder.join("spool")).unwrap();
-    let blocking = Blocking::new(4);
-    let parts = Parts {
-        index: index::Index::open(sql::Pool::open(&sql::Settings::new(url("index.db"))).unwrap(), 1),
-        spool: spool.clone(),
-        disk,
-        blocking: blocking.clone(),
-        clock: Arc::new(Noon),
-    };
-    let store = Store::open(mailbox::Settings::new(folder.join("mail"), "mx.example.org"), parts).unwrap();
-    let settings = login::Settings { cost: Cost::CHEAP, ..login::Settings::default() };
-    let logins = Arc::new(Logins::new(Arc::clone(&directory), settings, Arc::new(Impatient)).unwrap());
-    let services = Services {
-        gate: Gate::new(store.clone(), directory),
-        logins: Arc::clone(&logins),
-        spool,
-        blocking,
-        ids: Arc::new(IdSource::new(1)),
-        clock: Arc::new(Noon),
-    };
-    (store, services, logins)
 }
 
 fn dialogues() -> PathBuf {
@@ -252,7 +135,7 @@ fn a_large_message_goes_in_pieces_with_the_length_that_was_announced() {
     let house = House::new();
     let body: String = (0..20_000).map(|n| format!("line {n}\n")).collect();
     house.put(format!("Subject: large\n\n{body}").as_bytes(), Flags::NONE, 3);
-    let mut guest = house.guest().logged_in("alice@example.org");
+    let mut guest = guest(&house).logged_in("alice@example.org");
     guest.ask("SELECT INBOX");
     let heard = guest.ask("FETCH 4 BODY.PEEK[]");
     let (head, rest) = heard.split_once("\r\n").unwrap();
@@ -272,7 +155,7 @@ fn a_large_message_goes_in_pieces_with_the_length_that_was_announced() {
 #[test]
 fn an_appended_message_arrives_in_pieces_and_is_repaired() {
     let house = House::new();
-    let mut guest = house.guest().logged_in("alice@example.org");
+    let mut guest = guest(&house).logged_in("alice@example.org");
     let message = format!("Subject: big\r\n\r\n{}bare\rcr\nlf\r\n", "0123456789abcde\r\n".repeat(30_000));
     let command = format!("t APPEND INBOX {{{}+}}\r\n{message}\r\n", message.len());
     guest.say(command.as_bytes()).unwrap();
@@ -286,9 +169,9 @@ fn an_appended_message_arrives_in_pieces_and_is_repaired() {
 #[test]
 fn what_one_login_can_name_another_cannot() {
     let house = House::new();
-    let mut alice = house.guest().logged_in("alice@example.org");
+    let mut alice = guest(&house).logged_in("alice@example.org");
     alice.ask("CREATE private");
-    let mut bob = house.guest().logged_in("bob@example.org");
+    let mut bob = guest(&house).logged_in("bob@example.org");
     for command in ["SELECT private", "STATUS private (MESSAGES)", "DELETE private", "RENAME private mine"] {
         assert!(bob.ask(command).contains("t NO [NONEXISTENT]"), "{command}");
     }
@@ -303,12 +186,12 @@ fn what_one_login_can_name_another_cannot() {
 #[test]
 fn errors_and_refused_logins_end_the_connection() {
     let house = House::new();
-    let mut guest = house.guest_with(Settings { max_errors: 3, ..Settings::default() });
+    let mut guest = guest_with(&house, Settings { max_errors: 3, ..Settings::default() });
     for _ in 0..3 {
         guest.ask("NONSENSE");
     }
     assert_eq!(guest.next, Next::Close);
-    let mut guest = house.guest_with(Settings { max_refused: 2, ..Settings::default() });
+    let mut guest = guest_with(&house, Settings { max_refused: 2, ..Settings::default() });
     assert!(guest.ask("LOGIN alice@example.org wrong").contains("[AUTHENTICATIONFAILED]"));
     assert!(guest.ask("LOGIN nobody@example.org wrong").contains("* BYE"));
     assert_eq!(guest.next, Next::Close);
@@ -317,7 +200,7 @@ fn errors_and_refused_logins_end_the_connection() {
 #[test]
 fn before_login_a_flood_ends_the_connection() {
     let house = House::new();
-    let mut guest = house.guest();
+    let mut guest = guest(&house);
     guest.say(&b"a NOOP\r\n".repeat(9000)).unwrap();
     assert_eq!(guest.next, Next::Close);
     assert!(guest.hear().ends_with("* BYE Too much was sent before logging in\r\n"));
@@ -326,7 +209,7 @@ fn before_login_a_flood_ends_the_connection() {
 #[test]
 fn a_client_that_leaves_ends_the_session() {
     let house = House::new();
-    let mut guest = house.guest().logged_in("alice@example.org");
+    let mut guest = guest(&house).logged_in("alice@example.org");
     guest.ask("SELECT INBOX");
     guest.heard.leaves_after = Some(0);
     assert_eq!(guest.say(b"t FETCH 1:* BODY[]\r\n"), Err(Gone));
@@ -335,8 +218,8 @@ fn a_client_that_leaves_ends_the_session() {
 #[test]
 fn numbers_do_not_move_while_they_are_used() {
     let house = House::new();
-    let mut one = house.guest().logged_in("alice@example.org");
-    let mut two = house.guest().logged_in("alice@example.org");
+    let mut one = guest(&house).logged_in("alice@example.org");
+    let mut two = guest(&house).logged_in("alice@example.org");
     one.ask("SELECT INBOX");
     two.ask("SELECT INBOX");
     one.ask("STORE 1 +FLAGS.SILENT (\\Deleted)");
@@ -395,7 +278,7 @@ fn every_command_gets_one_answer() {
         "RENAME ",
     ];
     let strategy = proptest::collection::vec(proptest::sample::select(words.to_vec()), 1..5);
-    let guest = RefCell::new(house.guest_with(Settings { max_errors: 10_000, ..Settings::default() }));
+    let guest = RefCell::new(guest_with(&house, Settings { max_errors: 10_000, ..Settings::default() }));
     guest.borrow_mut().say(b"l LOGIN alice@example.org secret\r\n").unwrap();
     guest.borrow_mut().ask("SELECT INBOX");
     let outcome = runner.run(&strategy, |words| {
