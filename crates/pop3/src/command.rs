@@ -163,6 +163,10 @@ fn user(args: Option<&[u8]>) -> Result<Command, SyntaxError> {
     if name.is_empty() {
         return Err(SyntaxError::Missing);
     }
+    // Those beyond ASCII steer terminals too, and the name stands in logs.
+    if name.contains(char::is_control) {
+        return Err(SyntaxError::BadCharacter);
+    }
     Text::new(name).map(Command::User).map_err(|_| SyntaxError::BadCharacter)
 }
 
@@ -230,6 +234,7 @@ mod tests {
             ("USER alice@example.org", A, "User((\"alice@example.org\"))"),
             ("user  alice ", N, "User((\"alice\"))"),
             ("USER", A, "Missing"),
+            ("USER a\u{9b}2J", A, "BadCharacter"),
             ("USER  ", A, "Missing"),
             ("USER a\u{7}b", A, "BadCharacter"),
             ("USER alice", T, "NotNow"),
