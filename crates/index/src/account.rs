@@ -95,6 +95,21 @@ impl Index {
         Ok(())
     }
 
+    /// Lets go of an account that was removed: its key and its path are free
+    /// for others.
+    ///
+    /// # Errors
+    ///
+    /// As any statement.
+    pub async fn retire_account(&self, id: AccountId) -> Result<(), IndexError> {
+        self.ready().await?;
+        let text =
+            "UPDATE mail_account SET state = 1, source = 'removed', foreign_key = ?, maildir_path = ? WHERE id = ?";
+        let (key, path) = (id.to_string(), format!(".removed/{id}"));
+        retry(|| async { self.pool.execute(text, args![&key, &path, id.number()]).await }).await?;
+        Ok(())
+    }
+
     /// What all folders of the account hold: messages and bytes.
     ///
     /// # Errors

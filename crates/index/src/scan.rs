@@ -45,6 +45,20 @@ impl Index {
     ///
     /// [`IndexError::NoSuchRow`] where it is not this account's or is gone.
     pub async fn known_files(&self, account: AccountId, id: MailboxId) -> Result<KnownFolder, IndexError> {
+        self.known_files_after(account, id, 0).await
+    }
+
+    /// Those of [`Index::known_files`] whose UID is above `after`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Index::known_files`].
+    pub async fn known_files_after(
+        &self,
+        account: AccountId,
+        id: MailboxId,
+        after: u32,
+    ) -> Result<KnownFolder, IndexError> {
         self.ready().await?;
         let mut tx = self.pool.begin_read().await?;
         let folder = folder::row(&mut tx, id).await?;
@@ -52,8 +66,8 @@ impl Index {
             return Err(IndexError::NoSuchRow);
         }
         let text = "SELECT uid, modseq, flags, keywords, size, wsize, internal_secs, internal_offset, base, \
-             disk_flags FROM message WHERE mailbox_id = ? ORDER BY uid";
-        let messages = tx.fetch_all(text, args![id.number()], read_known).await?.into_iter().flatten().collect();
+             disk_flags FROM message WHERE mailbox_id = ? AND uid > ? ORDER BY uid";
+        let messages = tx.fetch_all(text, args![id.number(), after], read_known).await?.into_iter().flatten().collect();
         let text = "SELECT uid, base FROM vanished WHERE mailbox_id = ? AND unlink_owed = 1";
         let read_owed = |row: &Row| Ok(Uid::from_sql(row.int(0)?).zip(BaseName::new(row.bytes(1)?).ok()));
         let owed = tx.fetch_all(text, args![id.number()], read_owed).await?.into_iter().flatten().collect();

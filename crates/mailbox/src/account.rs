@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use index::{Account, AccountId, IndexError, MailboxId, NewAccount, SpecialUse};
 use mail::{Address, Domain, LocalPart};
-use maildir::AccountPath;
+use maildir::{AccountPath, RemovalId};
 use uidlist::FolderDir;
 
 use crate::store::REMEMBERED;
@@ -62,6 +62,31 @@ impl Store {
         }
         keys.insert(key.clone(), id);
         Ok(id)
+    }
+
+    /// Lets go of an account that was removed from the directory: its mail
+    /// moves to `.removed/<id>` in the folder for all mail, and nobody gets its
+    /// path with mail in it. `None` where it never had mail.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Index`], [`StoreError::Disk`].
+    pub async fn remove_account(&self, key: &AccountKey) -> Result<Option<AccountId>, StoreError> {
+        let Some(account) = self.inner.index.account_by_key(key.source, &key.foreign_key).await? else {
+            return Ok(None);
+        };
+        let path = AccountPath::parse(&account.maildir_path)?;
+        let id = RemovalId(account.id.number());
+        self.inner.keys.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+        // The disk comes first: a path that is free must have no mail in it.
+        self.blocking(move |store| match store.inner.root.remove_account(&path, id) {
+            Err(maildir::Error::Missing(_)) => Ok(()),
+            removed => removed,
+        })
+        .await?;
+        self.inner.index.retire_account(account.id).await?;
+        self.inner.accounts.lock().unwrap_or_else(PoisonError::into_inner).remove(&account.id);
+        Ok(Some(account.id))
     }
 
     /// An account of the site itself, such as its quarantine: outside the

@@ -11,6 +11,7 @@ use spool::Spooled;
 use uidlist::{BaseName, FolderDir, Sizes};
 
 use crate::publish::publish;
+use crate::recover::Acknowledged;
 use crate::{Delivered, DeliveredCopy, Delivery, FolderName, Store, StoreError, Target};
 
 /// One copy, with all that was decided about it before anything is written.
@@ -59,7 +60,7 @@ impl Store {
         }
         // Whoever asked may go away at any moment; what was begun by then is
         // finished by the next tick.
-        let mut begun = Begun { store: self.clone(), id: Some(spooled.id()) };
+        let mut begun = Begun { store: self.clone(), id: Some(spooled.id()), acknowledged: Acknowledged::Perhaps };
         let (spooled, planned, published) = self
             .blocking(move |store| publish(store, spooled, header, &planned).map(|(s, done)| (s, planned, done)))
             .await
@@ -78,7 +79,12 @@ impl Store {
                 for (at, outcome) in places.zip(&outcomes) {
                     copies[at].uid = uid_of(*outcome);
                 }
-                if all_there && !outcomes.contains(&Outcome::Refused) {
+                if outcomes.contains(&Outcome::Refused) {
+                    // A folder went while its mail came. It was taken, so it
+                    // goes to INBOX.
+                    begun.acknowledged = Acknowledged::Yes;
+                    copies.iter().for_each(|copy| self.forget_targets(copy.account));
+                } else if all_there {
                     begun.id = None;
                     self.done(spooled).await;
                 }
@@ -145,7 +151,7 @@ impl Store {
             Target::Named(name) => self.folder_or_new(account, name).await?,
             Target::Junk => match self.inner.index.folder_for(account, SpecialUse::Junk).await? {
                 Some(row) => row,
-                None => self.folder_or_new(account, &FolderName::parse("Junk")?).await?,
+                None => self.junk_or_new(account).await?,
             },
         };
         let found = (row.id, crate::store::dir_of(&row)?);
@@ -186,12 +192,13 @@ impl Planned {
 struct Begun {
     store: Store,
     id: Option<SpoolId>,
+    acknowledged: Acknowledged,
 }
 
 impl Drop for Begun {
     fn drop(&mut self) {
         if let Some(id) = self.id {
-            self.store.inner.debts.owe_delivery(id, self.store.now_secs());
+            self.store.inner.debts.owe_delivery(id, self.store.now_secs(), self.acknowledged);
         }
     }
 }

@@ -189,6 +189,14 @@ impl Store {
         }
     }
 
+    pub(crate) async fn junk_or_new(&self, account: AccountId) -> Result<FolderRow, StoreError> {
+        let name = FolderName::parse("Junk")?;
+        match self.find_row(account, &name).await {
+            Err(StoreError::NoSuchFolder) => self.create_row(account, &name, Some(SpecialUse::Junk)).await,
+            found => found,
+        }
+    }
+
     /// Makes a folder on disk, then its row.
     pub(crate) async fn create_row(
         &self,

@@ -1,15 +1,15 @@
 //! Deliveries that did not come to their end: completed from the spool entry,
 //! or taken back where nobody saw anything yet.
 
-use index::{AccountId, Arrival, Flags, InternalDate, NewMessage, Outcome};
+use index::{AccountId, Arrival, Flags, FolderRow, InternalDate, NewMessage, Outcome};
 use mail::SpoolId;
 use maildir::{Located, Piece};
 use spool::{OwedDelivery, Pending, Spooled};
-use uidlist::Sizes;
+use uidlist::{FolderDir, Sizes};
 
 use crate::deliver::count_lf;
 use crate::publish::arrival;
-use crate::store::disk_name;
+use crate::store::{dir_of, disk_name};
 use crate::{FolderName, Recovered, Store, StoreError};
 
 /// What is known of one owed copy.
@@ -20,6 +20,23 @@ enum Found {
     File,
     /// Nothing is there.
     Nothing,
+}
+
+/// Whether the sender was told that the message was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Acknowledged {
+    /// Surely, whatever is found.
+    Yes,
+    /// If a copy is found.
+    Perhaps,
+}
+
+/// Where an owed copy belongs.
+struct Place {
+    row: FolderRow,
+    dir: FolderDir,
+    /// Whether its folder is gone, and this is INBOX instead.
+    instead: bool,
 }
 
 /// What became of one entry.
@@ -50,14 +67,14 @@ impl Store {
         }
         let mut done = Recovered { taken_back: recovery.leftovers, ..Recovered::default() };
         for id in recovery.pending {
-            match self.settle_entry(id).await {
+            match self.settle_entry(id, Acknowledged::Perhaps).await {
                 Ok(Settled::Completed) => done.completed += 1,
                 Ok(Settled::TakenBack) => done.taken_back += 1,
                 Ok(Settled::Nothing) => {}
                 Err(error) => {
                     tracing::warn!(%error, %id, "a delivery cannot be completed yet");
                     done.left += 1;
-                    self.inner.debts.owe_delivery(id, 0);
+                    self.inner.debts.owe_delivery(id, 0, Acknowledged::Perhaps);
                 }
             }
         }
@@ -66,41 +83,42 @@ impl Store {
 
     /// A copy that was published was perhaps acknowledged, so all are owed;
     /// where none was, the sender cannot have heard 250.
-    pub(crate) async fn settle_entry(&self, id: SpoolId) -> Result<Settled, StoreError> {
+    pub(crate) async fn settle_entry(&self, id: SpoolId, acknowledged: Acknowledged) -> Result<Settled, StoreError> {
         let Some(pending) = self.blocking(move |store| store.inner.spool.load(id)).await? else {
             return Ok(Settled::Nothing);
         };
         let Pending { message, owed } = pending;
+        let mut rows = Vec::with_capacity(owed.deliveries.len());
+        let mut missing = Vec::new();
         let mut places = Vec::with_capacity(owed.deliveries.len());
-        let mut found = Vec::with_capacity(owed.deliveries.len());
         for delivery in &owed.deliveries {
             let place = self.place_for(delivery).await?;
-            found.push(self.look_for(delivery, &place).await?);
+            let found = self.look_for(delivery, &place).await?;
+            if !matches!(found, Found::Known) {
+                rows.push(row(&message, &owed.header, delivery, &place.row));
+            }
+            if matches!(found, Found::Nothing) {
+                missing.push((delivery.clone(), place.dir.clone()));
+            }
             places.push(place);
         }
-        if found.iter().all(|found| matches!(found, Found::Nothing)) {
+        let taken = acknowledged == Acknowledged::Yes
+            || missing.len() < owed.deliveries.len()
+            || places.iter().any(|place| place.instead);
+        if !taken {
             let deliveries = owed.deliveries;
-            self.blocking(move |store| deliveries.iter().for_each(|delivery| store.unstage(delivery))).await;
+            self.blocking(move |store| {
+                deliveries.iter().for_each(|delivery| store.unstage(delivery, &delivery.folder));
+            })
+            .await;
             self.done(message).await;
             return Ok(Settled::TakenBack);
         }
-        let wanted = owed.deliveries.iter().zip(&places).zip(&found);
-        let rows: Vec<NewMessage> = wanted
-            .filter(|(_, found)| !matches!(found, Found::Known))
-            .map(|((delivery, place), _)| row(&message, &owed.header, delivery, place))
-            .collect();
-        let missing: Vec<OwedDelivery> = owed
-            .deliveries
-            .into_iter()
-            .zip(&found)
-            .filter(|(_, found)| matches!(found, Found::Nothing))
-            .map(|(delivery, _)| delivery)
-            .collect();
         let header = owed.header;
         let message = self.blocking(move |store| restore(store, message, &header, &missing)).await?;
         let outcomes = self.inner.index.commit(rows).await?;
         for place in &places {
-            self.changed_here(place.account, place.id);
+            self.changed_here(place.row.account, place.row.id);
         }
         if outcomes.contains(&Outcome::Refused) {
             return Err(StoreError::Index("a folder takes no row".to_owned()));
@@ -109,21 +127,24 @@ impl Store {
         Ok(Settled::Completed)
     }
 
-    /// The folder of a delivery, or INBOX where it was deleted meanwhile.
-    async fn place_for(&self, delivery: &OwedDelivery) -> Result<index::FolderRow, StoreError> {
+    async fn place_for(&self, delivery: &OwedDelivery) -> Result<Place, StoreError> {
         let account = AccountId::new(delivery.account);
         let disk = disk_name(&delivery.folder).unwrap_or_default();
         match self.inner.index.folder_by_disk(account, disk).await? {
-            Some(row) => Ok(row),
-            None => self.folder_or_new(account, &FolderName::inbox()).await,
+            Some(row) => Ok(Place { row, dir: delivery.folder.clone(), instead: false }),
+            None => {
+                let row = self.folder_or_new(account, &FolderName::inbox()).await?;
+                let dir = dir_of(&row)?;
+                Ok(Place { row, dir, instead: true })
+            }
         }
     }
 
-    async fn look_for(&self, delivery: &OwedDelivery, place: &index::FolderRow) -> Result<Found, StoreError> {
-        if self.inner.index.knows(place.id, &delivery.base).await? {
+    async fn look_for(&self, delivery: &OwedDelivery, place: &Place) -> Result<Found, StoreError> {
+        if self.inner.index.knows(place.row.id, &delivery.base).await? {
             return Ok(Found::Known);
         }
-        let (path, dir, base) = (delivery.path.clone(), delivery.folder.clone(), delivery.base.clone());
+        let (path, dir, base) = (delivery.path.clone(), place.dir.clone(), delivery.base.clone());
         let located = self
             .blocking(move |store| match store.open_folder(&path, &dir) {
                 Ok(folder) => Ok(folder.find(&base)?),
@@ -135,8 +156,8 @@ impl Store {
     }
 
     /// Removes what a crash left in `tmp/` under this name; blocks.
-    fn unstage(&self, delivery: &OwedDelivery) {
-        let Ok(folder) = self.open_folder(&delivery.path, &delivery.folder) else { return };
+    fn unstage(&self, delivery: &OwedDelivery, dir: &FolderDir) {
+        let Ok(folder) = self.open_folder(&delivery.path, dir) else { return };
         // What stays is swept up later, or in the way of the copy that is
         // written anew, which says so.
         let _ = folder.unstage(&delivery.base);
@@ -151,10 +172,15 @@ impl Store {
 
 /// Writes the copies that are missing; what a crash left in `tmp/` under their
 /// names goes first. Blocks.
-fn restore(store: &Store, message: Spooled, header: &[u8], missing: &[OwedDelivery]) -> Result<Spooled, StoreError> {
-    for delivery in missing {
-        store.unstage(delivery);
-        let folder = store.open_folder(&delivery.path, &delivery.folder)?;
+fn restore(
+    store: &Store,
+    message: Spooled,
+    header: &[u8],
+    missing: &[(OwedDelivery, FolderDir)],
+) -> Result<Spooled, StoreError> {
+    for (delivery, dir) in missing {
+        store.unstage(delivery, dir);
+        let folder = store.open_folder(&delivery.path, dir)?;
         let pieces = [Piece::Bytes(&delivery.trace), Piece::Bytes(header), message.body()];
         let staged = folder.stage(&delivery.base, &pieces, delivery.received_secs)?;
         let _: Vec<Located> = folder.settle(vec![staged.publish(arrival(delivery.flags))?])?;
@@ -162,7 +188,7 @@ fn restore(store: &Store, message: Spooled, header: &[u8], missing: &[OwedDelive
     Ok(message)
 }
 
-fn row(message: &Spooled, header: &[u8], delivery: &OwedDelivery, place: &index::FolderRow) -> NewMessage {
+fn row(message: &Spooled, header: &[u8], delivery: &OwedDelivery, place: &FolderRow) -> NewMessage {
     let sizes = delivery.base.claimed_sizes().unwrap_or_else(|| {
         let disk = (delivery.trace.len() + header.len()) as u64 + message.survey().body_len;
         let lines = count_lf(&delivery.trace) + count_lf(header) + message.survey().body_lf;

@@ -29,14 +29,18 @@ pub(crate) struct Looks {
     pub(crate) memory: Memory,
     /// The directories' times at the last look that needs no other.
     settled: Option<(Timestamp, Timestamp)>,
-    /// When the last look was, in milliseconds since 1970.
-    last_ms: i64,
+    /// When the last look began and ended, in milliseconds since 1970.
+    last_ms: (i64, i64),
     /// Whether this process has looked at all.
     looked: bool,
 }
 
-/// How often a session that only asks for news makes us look, in milliseconds.
+/// How often a session that only asks for news makes us look at the most, in
+/// milliseconds.
 const PAUSE_MS: i64 = 1_000;
+/// And in a large folder: looks may take a twentieth of the time, but are
+/// never further apart than this.
+const LONGEST_PAUSE_MS: i64 = 60_000;
 /// Files that deliveries of other programs left in `tmp/` are removed after
 /// this many seconds, as is the custom of Maildir.
 const TMP_AGE_SECS: i64 = 36 * 3600;
@@ -48,7 +52,7 @@ const CHUNK: usize = 256 << 10;
 pub(crate) enum Eager {
     /// Wherever something changed.
     Now,
-    /// Not more than once in [`PAUSE_MS`].
+    /// Not more often than [`PAUSE_MS`].
     Calm,
 }
 
@@ -59,6 +63,15 @@ struct Adopted {
     received_secs: i64,
 }
 
+impl Looks {
+    /// Whether a session that only asks for news need not look again.
+    fn is_fresh(&self, now_ms: i64) -> bool {
+        let (began, ended) = self.last_ms;
+        let pause = ended.saturating_sub(began).saturating_mul(20).clamp(PAUSE_MS, LONGEST_PAUSE_MS);
+        self.looked && now_ms.saturating_sub(ended).abs() < pause
+    }
+}
+
 impl Store {
     /// Looks into the folder's directory if something happened there.
     pub(crate) async fn scan(&self, mailbox: &Mailbox, eager: Eager) -> Result<(), StoreError> {
@@ -66,7 +79,7 @@ impl Store {
         let now_ms = self.now_ms();
         let settled = {
             let looks = state.looks.lock().unwrap_or_else(PoisonError::into_inner);
-            if eager == Eager::Calm && looks.looked && (now_ms - looks.last_ms).abs() < PAUSE_MS {
+            if eager == Eager::Calm && looks.is_fresh(now_ms) {
                 return Ok(());
             }
             looks.settled
@@ -84,12 +97,17 @@ impl Store {
             return Ok(());
         }
         let _inside = state.gate.enter().await;
+        // Somebody else may have looked while we waited.
+        if state.looks.lock().unwrap_or_else(PoisonError::into_inner).last_ms.0 > now_ms {
+            return Ok(());
+        }
         self.look(mailbox, &folder).await
     }
 
     async fn look(&self, mailbox: &Mailbox, folder: &Folder) -> Result<(), StoreError> {
         let state = self.folder_state(mailbox.id);
         let looked = state.looks.lock().unwrap_or_else(PoisonError::into_inner).looked;
+        let began_ms = self.now_ms();
         // The rows come first: a file whose row is made or goes meanwhile is
         // then at worst new or missing, and never a ghost.
         let rows = self.inner.index.known_files(mailbox.account, mailbox.id).await?;
@@ -108,7 +126,7 @@ impl Store {
         let plan = {
             let mut looks = state.looks.lock().unwrap_or_else(PoisonError::into_inner);
             let plan = merge(&rows, &listing, now_ms, &mut looks.memory);
-            looks.last_ms = now_ms;
+            looks.last_ms = (began_ms, now_ms);
             looks.settled = None;
             plan
         };

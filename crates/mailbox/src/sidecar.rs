@@ -4,7 +4,7 @@
 
 use std::sync::PoisonError;
 
-use index::{Keyword, Known, KnownFolder, Uid};
+use index::{FolderRow, Keyword, Known, KnownFolder, Uid};
 use maildir::{Folder, SideFile};
 use uidlist::{Keywords, MAX_LIST_OCTETS, Record, UidList};
 
@@ -29,6 +29,16 @@ const AHEAD: u32 = 1000;
 /// The largest keyword file that is read.
 const MAX_KEYWORDS_OCTETS: usize = 64 << 10;
 
+impl Sidecar {
+    /// The UID behind whose line others may be appended; nothing where the
+    /// list is to be written anew: at first, when the UIDs come near to what
+    /// its first line says, and when most lines are of messages that are gone.
+    fn appends_after(&self, row: &FolderRow) -> Option<u32> {
+        let crowded = self.lines > row.messages.saturating_mul(2).saturating_add(1000);
+        self.upto.filter(|_| !crowded && row.uid_next.saturating_add(AHEAD / 2) < self.next)
+    }
+}
+
 impl Store {
     /// Brings the list up to date: by appended lines where that will do.
     /// While Dovecot holds its lock it is left for the next time.
@@ -40,7 +50,8 @@ impl Store {
         let (path, dir) = self.place_of(&row).await?;
         let state = self.folder_state(mailbox.id);
         let _inside = state.gate.enter().await;
-        let rows = self.inner.index.known_files(mailbox.account, mailbox.id).await?;
+        let after = state.sidecar.lock().unwrap_or_else(PoisonError::into_inner).appends_after(&row);
+        let rows = self.inner.index.known_files_after(mailbox.account, mailbox.id, after.unwrap_or(0)).await?;
         if !rows.folder.adopted {
             // What the list says is not in yet, and must not be written over.
             return Ok(());
@@ -52,7 +63,7 @@ impl Store {
                 let Some(_lock) = folder.lock_side(SideFile::UidList, now_secs)? else { return Ok(false) };
                 let state = store.folder_state(rows.folder.id);
                 let mut sidecar = state.sidecar.lock().unwrap_or_else(PoisonError::into_inner);
-                write(&folder, &rows, &mut sidecar).map(|()| true)
+                write(&folder, &rows, after, &mut sidecar).map(|()| true)
             })
             .await;
         match written {
@@ -87,29 +98,22 @@ pub(crate) fn read_keywords(folder: &Folder) -> Result<Vec<Keyword>, StoreError>
     Ok(last.map_or_else(Vec::new, |last| (0..=last).filter_map(word).collect()))
 }
 
-fn write(folder: &Folder, rows: &KnownFolder, sidecar: &mut Sidecar) -> Result<(), StoreError> {
-    let next = rows.folder.uid_next;
+fn write(folder: &Folder, rows: &KnownFolder, after: Option<u32>, sidecar: &mut Sidecar) -> Result<(), StoreError> {
     let last = rows.messages.last().map_or(0, |known| known.message.uid.get());
-    // Lines of messages that are gone do no harm, but are not kept for ever.
-    let crowded = sidecar.lines > 2 * rows.messages.len() as u64 + 1000;
-    match sidecar.upto {
-        Some(upto) if !crowded && next < sidecar.next => {
-            let new: Vec<&Known> = rows.messages.iter().filter(|known| known.message.uid.get() > upto).collect();
-            let mut text = Vec::new();
-            new.iter().for_each(|known| record(known).render(&mut text));
-            if !text.is_empty() {
-                folder.append_side(SideFile::UidList, &text)?;
-            }
-            sidecar.lines += new.len() as u64;
+    if after.is_some() {
+        let mut text = Vec::new();
+        rows.messages.iter().for_each(|known| record(known).render(&mut text));
+        if !text.is_empty() {
+            folder.append_side(SideFile::UidList, &text)?;
         }
-        _ => {
-            let mut list = UidList::empty(rows.folder.uid_validity.0);
-            list.next_uid = next.saturating_add(AHEAD);
-            list.records = rows.messages.iter().map(record).collect();
-            folder.replace_side(SideFile::UidList, &list.render())?;
-            sidecar.lines = rows.messages.len() as u64;
-            sidecar.next = list.next_uid;
-        }
+        sidecar.lines += rows.messages.len() as u64;
+    } else {
+        let mut list = UidList::empty(rows.folder.uid_validity.0);
+        list.next_uid = rows.folder.uid_next.saturating_add(AHEAD);
+        list.records = rows.messages.iter().map(record).collect();
+        folder.replace_side(SideFile::UidList, &list.render())?;
+        sidecar.lines = rows.messages.len() as u64;
+        sidecar.next = list.next_uid;
     }
     sidecar.upto = Some(sidecar.upto.unwrap_or(0).max(last));
     if sidecar.keywords != rows.folder.keywords.len() {

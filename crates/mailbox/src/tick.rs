@@ -7,8 +7,8 @@ use std::sync::{Mutex, PoisonError};
 use index::{AccountId, MailboxId, Uid};
 use mail::SpoolId;
 
-use crate::recover::Settled;
-use crate::{Mailbox, Store};
+use crate::recover::{Acknowledged, Settled};
+use crate::{Mailbox, Store, StoreError};
 
 /// How long a delivery that nobody waits for is left alone: it may still be
 /// running on another thread.
@@ -21,14 +21,14 @@ const MAX_RENAMES: usize = 100_000;
 /// entries, and by scans.
 #[derive(Debug, Default)]
 pub(crate) struct Debts {
-    deliveries: Mutex<HashMap<SpoolId, i64>>,
+    deliveries: Mutex<HashMap<SpoolId, (i64, Acknowledged)>>,
     renames: Mutex<BTreeMap<(AccountId, MailboxId), BTreeSet<Uid>>>,
     lists: Mutex<BTreeSet<(AccountId, MailboxId)>>,
 }
 
 impl Debts {
-    pub(crate) fn owe_delivery(&self, id: SpoolId, since: i64) {
-        self.deliveries.lock().unwrap_or_else(PoisonError::into_inner).insert(id, since);
+    pub(crate) fn owe_delivery(&self, id: SpoolId, since: i64, acknowledged: Acknowledged) {
+        self.deliveries.lock().unwrap_or_else(PoisonError::into_inner).insert(id, (since, acknowledged));
     }
 
     pub(crate) fn owe_renames(&self, mailbox: &Mailbox, uids: impl Iterator<Item = Uid>) {
@@ -45,9 +45,10 @@ impl Debts {
         self.lists.lock().unwrap_or_else(PoisonError::into_inner).insert((account, mailbox));
     }
 
-    fn due_deliveries(&self, now: i64) -> Vec<SpoolId> {
+    fn due_deliveries(&self, now: i64) -> Vec<(SpoolId, Acknowledged)> {
         let all = self.deliveries.lock().unwrap_or_else(PoisonError::into_inner);
-        all.iter().filter(|(_, since)| **since <= now - PATIENCE_SECS).map(|(id, _)| *id).collect()
+        let due = all.iter().filter(|(_, (since, _))| *since <= now - PATIENCE_SECS);
+        due.map(|(id, (_, acknowledged))| (*id, *acknowledged)).collect()
     }
 
     fn take_renames(&self) -> BTreeMap<(AccountId, MailboxId), BTreeSet<Uid>> {
@@ -64,8 +65,8 @@ impl Store {
     /// sidecar files, expiry of the quarantine. Call it about once a second,
     /// one call at a time; never fails, logs what did not work.
     pub async fn tick(&self) {
-        for id in self.inner.debts.due_deliveries(self.now_secs()) {
-            self.retry_delivery(id).await;
+        for (id, acknowledged) in self.inner.debts.due_deliveries(self.now_secs()) {
+            self.retry_delivery(id, acknowledged).await;
         }
         self.pay_renames().await;
         self.pay_lists().await;
@@ -79,8 +80,8 @@ impl Store {
         self.inner.index.close().await;
     }
 
-    async fn retry_delivery(&self, id: SpoolId) {
-        match self.settle_entry(id).await {
+    async fn retry_delivery(&self, id: SpoolId, acknowledged: Acknowledged) {
+        match self.settle_entry(id, acknowledged).await {
             Ok(settled) => {
                 self.inner.debts.deliveries.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
                 if matches!(settled, Settled::Completed) {
@@ -89,7 +90,7 @@ impl Store {
             }
             Err(error) => {
                 tracing::warn!(%error, %id, "a delivery cannot be completed yet");
-                self.inner.debts.owe_delivery(id, self.now_secs());
+                self.inner.debts.owe_delivery(id, self.now_secs(), acknowledged);
             }
         }
     }
@@ -98,8 +99,12 @@ impl Store {
         for ((account, id), uids) in self.inner.debts.take_renames() {
             let mailbox = Mailbox { account, id };
             let uids: Vec<Uid> = uids.into_iter().collect();
-            if let Err(error) = self.rename_files(&mailbox, &uids).await {
-                tracing::warn!(%error, mailbox = %id, "names of files lag behind their flags");
+            match self.rename_files(&mailbox, &uids).await {
+                Ok(()) | Err(StoreError::NoSuchFolder) => {}
+                Err(error) => {
+                    tracing::warn!(%error, mailbox = %id, "names of files lag behind their flags");
+                    self.inner.debts.owe_renames(&mailbox, uids.into_iter());
+                }
             }
         }
     }

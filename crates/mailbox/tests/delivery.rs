@@ -197,3 +197,25 @@ async fn both_engines() {
     assert_eq!(world.read(bob, "INBOX").await, [(1, "one".to_owned()), (2, "two".to_owned())]);
     assert_eq!(world.store.folders(alice).await.unwrap().len(), 6);
 }
+
+/// Another process deletes the folder while we believe that it is there.
+#[tokio::test]
+async fn a_folder_that_went_meanwhile() {
+    let world = World::new();
+    let alice = world.account("alice").await;
+    let list = || {
+        let spooled = world.spooled("list");
+        let header = spooled.header().to_vec();
+        let copy = mailbox::Delivery { folder: Target::Named(folder("List")), ..copy(alice) };
+        world.store.deliver(spooled, header, vec![copy])
+    };
+    list().await.unwrap();
+    let id = world.mailbox(alice, "List").await.id();
+    world.store.index().delete_folder(alice, id).await.unwrap();
+    assert!(list().await.unwrap().copies()[0].uid.is_none(), "taken, since the file is there");
+    world.wait(60);
+    world.store.tick().await;
+    assert_eq!(world.read(alice, "INBOX").await, [(1, "list".to_owned())]);
+    assert!(!world.disk.files().keys().any(|path| path.starts_with("/spool/")));
+    list().await.unwrap();
+}

@@ -163,3 +163,21 @@ async fn domains_are_remembered_for_a_while() {
     world.store.forget_domain(&domain).await.unwrap();
     assert!(!world.store.domain_seen(&domain, day).await.unwrap());
 }
+
+#[tokio::test]
+async fn a_removed_account_leaves_no_mail_to_the_next() {
+    let world = World::new();
+    let alice = world.account("alice").await;
+    world.deliver("secret", &[alice]).await.unwrap();
+    let key = AccountKey { source: "directory", foreign_key: "alice".to_owned() };
+    assert_eq!(world.store.remove_account(&key).await.unwrap(), Some(alice));
+    assert_eq!(world.store.remove_account(&key).await.unwrap(), None);
+    let files = world.disk.files();
+    let kept = files.keys().find(|path| path.contains("/new/")).unwrap();
+    assert!(kept.starts_with(&format!("/mail/.removed/{alice}/Maildir/new/")), "{kept}");
+    let next = world.account("alice").await;
+    assert_ne!(next, alice);
+    assert!(world.view(next, "INBOX").await.messages.is_empty());
+    world.deliver("hello", &[next]).await.unwrap();
+    assert_eq!(world.read(next, "INBOX").await, [(1, "hello".to_owned())]);
+}
