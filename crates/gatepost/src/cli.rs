@@ -11,6 +11,7 @@ use directory::Directory;
 use crate::commands::{self, alias, ca, check, domain, init, quarantine, scan, user};
 use crate::config::Config;
 use crate::output::{Exit, Failure, Format, Output};
+use crate::privileges;
 use crate::serve;
 
 /// The mail server that judges a message while its sender is still connected.
@@ -92,18 +93,29 @@ fn dispatch(cli: Cli, out: Output) -> Result<Exit, Failure> {
         Command::Check => return wait(check::run(Config::load(named), now, out))?,
         Command::Ca { command } => ca::run(&command, &wait(commands::place(&load()?))??, now, out)?,
         Command::Scan(args) => return wait(async { scan::run(&args, &load()?, out).await })?,
-        Command::Quarantine { command } => wait(async { quarantine::run(&command, &load()?, out).await })??,
-        Command::Domain { command } => with_directory(&load()?, async |it| command.run(it, out).await)?,
-        Command::User { command } => with_directory(&load()?, async |it| command.run(it, out).await)?,
-        Command::Alias { command } => with_directory(&load()?, async |it| command.run(it, out).await)?,
+        Command::Quarantine { command } => {
+            let config = as_server(load()?)?;
+            wait(quarantine::run(&command, &config, out))??;
+        }
+        Command::Domain { command } => with_directory(load()?, async |it| command.run(it, out).await)?,
+        Command::User { command } => with_directory(load()?, async |it| command.run(it, out).await)?,
+        Command::Alias { command } => with_directory(load()?, async |it| command.run(it, out).await)?,
     }
     Ok(Exit::Done)
 }
 
+/// Root becomes the server's user for what works on the server's own files: a
+/// database that root makes is one that the server cannot write.
+fn as_server(config: Config) -> Result<Config, Failure> {
+    privileges::drop_to(&config.server.user)?;
+    Ok(config)
+}
+
 /// Runs a command that works on the directory.
-fn with_directory(config: &Config, work: impl AsyncFnOnce(&Directory) -> Result<(), Failure>) -> Result<(), Failure> {
+fn with_directory(config: Config, work: impl AsyncFnOnce(&Directory) -> Result<(), Failure>) -> Result<(), Failure> {
+    let config = as_server(config)?;
     wait(async {
-        let directory = commands::open_directory(config).await?;
+        let directory = commands::open_directory(&config).await?;
         let done = work(&directory).await;
         directory.close().await;
         done

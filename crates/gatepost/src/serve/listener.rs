@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::io;
-use std::net::{IpAddr, TcpListener as StdTcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener as StdTcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener as StdUnixListener;
 use std::path::Path;
 
+use rustix::net::{self, AddressFamily, SocketFlags, SocketType, sockopt};
 use thiserror::Error;
 use tokio::net::{TcpListener, UnixListener};
 
@@ -43,11 +44,7 @@ impl Bound {
     pub fn bind(key: &'static str, listen: &Listen) -> Result<Self, BindError> {
         let failed = |error| BindError { key, at: listen.to_string(), error };
         match listen {
-            Listen::Tcp(address) => {
-                let listener = StdTcpListener::bind(address).map_err(failed)?;
-                listener.set_nonblocking(true).map_err(failed)?;
-                Ok(Self::Tcp(listener))
-            }
+            Listen::Tcp(address) => Ok(Self::Tcp(bind_tcp(*address).map_err(failed)?)),
             Listen::Unix(path) => Ok(Self::Unix(bind_unix(path).map_err(failed)?)),
         }
     }
@@ -64,6 +61,24 @@ impl Bound {
         })
     }
 }
+
+/// `0.0.0.0` and `[::]` are two listeners side by side, so an IPv6 socket takes
+/// no IPv4 connections.
+fn bind_tcp(address: SocketAddr) -> io::Result<StdTcpListener> {
+    let family = if address.is_ipv6() { AddressFamily::INET6 } else { AddressFamily::INET };
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = net::socket_with(family, SocketType::STREAM, flags, None)?;
+    if address.is_ipv6() {
+        sockopt::set_ipv6_v6only(&socket, true)?;
+    }
+    sockopt::set_socket_reuseaddr(&socket, true)?;
+    net::bind(&socket, &address)?;
+    net::listen(&socket, BACKLOG)?;
+    Ok(StdTcpListener::from(socket))
+}
+
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 1024;
 
 /// A socket that a server left behind when it was killed is in the way, one
 /// that somebody listens on is not ours to take.
@@ -108,5 +123,30 @@ impl Listener {
             }
             Self::Unix(listener) => Ok((Stream::Unix(listener.accept().await?.0), None)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_families_share_a_port() {
+        let v6 = Bound::bind("smtp", &Listen::Tcp("[::]:0".parse().unwrap())).unwrap();
+        let Bound::Tcp(listener) = &v6 else { panic!("a TCP port") };
+        let port = listener.local_addr().unwrap().port();
+        let v4 = Listen::Tcp(SocketAddr::from(([0, 0, 0, 0], port)));
+        assert!(Bound::bind("smtp", &v4).is_ok());
+    }
+
+    #[test]
+    fn a_socket_left_behind_is_replaced_and_one_in_use_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let listen = Listen::Unix(dir.path().join("run/lmtp.sock"));
+        drop(Bound::bind("lmtp", &listen).unwrap());
+        let held = Bound::bind("lmtp", &listen).unwrap();
+        let error = Bound::bind("lmtp", &listen).unwrap_err();
+        assert!(error.to_string().contains("lmtp"), "{error}");
+        drop(held);
     }
 }
