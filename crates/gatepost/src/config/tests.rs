@@ -211,3 +211,23 @@ fn the_example_is_valid_and_shows_every_section() {
         assert!(table.contains_key(section), "{section}");
     }
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(96))]
+
+    /// Whatever stands in a file, it is read or refused, and each mistake lies
+    /// within the file.
+    #[test]
+    fn no_file_makes_it_fall(
+        text in "(\\[server\\]\n|hostname = |\"a\\.example\"\n|\\[\\[rule\\]\\]\n|when = |'no é'|\\[listen\\]\n|smtp = |\\[|\\]|\"|=|\n|é|1|x){0,24}"
+    ) {
+        if let Err(ConfigError::Wrong { problems }) = parse(&text) {
+            let lines = text.split('\n').count();
+            for problem in problems {
+                proptest::prop_assert!((1..=lines).contains(&problem.line), "{} {:?}", problem, text);
+                let line = text.split('\n').nth(problem.line - 1).unwrap_or_default();
+                proptest::prop_assert!(problem.column <= line.chars().count() + 1, "{} {:?}", problem, text);
+            }
+        }
+    }
+}

@@ -16,6 +16,9 @@ use serde::Serialize;
 use crate::config::{Config, ConfigError};
 use crate::output::{Exit, Failure, Format, Output};
 
+/// Keys of `[listen]` for what does not exist yet.
+const RESERVED: [&str; 3] = ["https", "submission", "submissions"];
+
 /// How a check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -103,6 +106,10 @@ fn configuration(config: &Config) -> Finding {
             format!("{file}: nothing is in [listen]"),
             "name a port, such as smtp = \"0.0.0.0:25\"",
         );
+    }
+    if let Some((key, _)) = config.listen.all().find(|(key, _)| RESERVED.contains(key)) {
+        let message = format!("{file}: [listen] {key} is reserved; nothing listens there yet");
+        return Finding::warn("configuration", message, format!("leave {key} out until it exists"));
     }
     if config.directory.url.sqlite_path().is_none() && folders::others_read(&config.file) {
         let message = format!("{file}: everybody on this machine can read the database's password");
