@@ -131,8 +131,8 @@ impl Shell {
                 let refusal = Decision::Refuse(reply::no_such_recipient());
                 session.rcpt(permit, if known { Decision::Accept } else { refusal });
             }
-            Event::Quit => self.end("quit".to_owned()),
-            Event::Abort(reason) => self.end(format!("abort {reason}")),
+            Event::Quit => self.end("quit"),
+            Event::Abort(reason) => self.end(&format!("abort {reason}")),
             Event::Reset => {
                 self.forget();
                 self.note("reset".to_owned());
@@ -188,7 +188,7 @@ impl Shell {
         self.seen.log.push(what);
     }
 
-    fn end(&mut self, what: String) {
+    fn end(&mut self, what: &str) {
         self.over = true;
         self.note(format!("last {what}"));
     }
