@@ -61,10 +61,19 @@ impl Store {
         // Whoever asked may go away at any moment; what was begun by then is
         // finished by the next tick.
         let mut begun = Begun { store: self.clone(), id: Some(spooled.id()), acknowledged: Acknowledged::Perhaps };
-        let (spooled, planned, published) = self
+        let accounts: Vec<AccountId> = planned.iter().map(|copy| copy.account).collect();
+        let done = self
             .blocking(move |store| publish(store, spooled, header, &planned).map(|(s, done)| (s, planned, done)))
-            .await
-            .inspect_err(|_| begun.id = None)?;
+            .await;
+        let (spooled, planned, published) = done.map_err(|error| {
+            begun.id = None;
+            // What is remembered of the folders may be why.
+            accounts.into_iter().for_each(|account| self.forget_targets(account));
+            match error {
+                StoreError::FileMissing => StoreError::Disk("a folder is not there any more".to_owned()),
+                other => other,
+            }
+        })?;
         let there: Vec<&Planned> = planned.iter().zip(&published).filter(|(_, done)| **done).map(|(p, _)| p).collect();
         let rows = there.iter().map(|planned| planned.row()).collect();
         let outcomes = self.inner.index.commit(rows).await;

@@ -20,6 +20,8 @@ impl Store {
             Expunge::Among(uids) => Which::DeletedAmong(uids),
             Expunge::These(uids) => Which::These(uids),
         };
+        // A session that goes away in the middle leaves the rest to a scan.
+        self.unsettle(mailbox.id);
         let removed = self.inner.index.remove(mailbox.id, which, self.now_secs()).await?;
         if removed.is_empty() {
             return Ok(Vec::new());

@@ -19,6 +19,7 @@ impl Store {
     ) -> Result<Vec<Message>, StoreError> {
         // The handle may be older than the folder.
         self.row(mailbox).await?;
+        self.unsettle(mailbox.id);
         let done = self.inner.index.store_flags(mailbox.id, uids, change).await?;
         let changed = done.iter().filter(|flagged| flagged.changed);
         self.inner.debts.owe_renames(mailbox, changed.clone().map(|flagged| flagged.known.message.uid));

@@ -130,7 +130,11 @@ impl Store {
     async fn place_for(&self, delivery: &OwedDelivery) -> Result<Place, StoreError> {
         let account = AccountId::new(delivery.account);
         let disk = disk_name(&delivery.folder).unwrap_or_default();
-        match self.inner.index.folder_by_disk(account, disk).await? {
+        let mut found = self.inner.index.folder_by_disk(account, disk).await?;
+        if found.is_none() {
+            found = self.sync_folders(account).await?.into_iter().find(|row| row.disk_name == disk);
+        }
+        match found {
             Some(row) => Ok(Place { row, dir: delivery.folder.clone(), instead: false }),
             None => {
                 let row = self.folder_or_new(account, &FolderName::inbox()).await?;

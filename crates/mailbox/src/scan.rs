@@ -266,6 +266,13 @@ impl Store {
         Ok(())
     }
 
+    /// Lets the next session look into the directory although it seems
+    /// unchanged: something is owed there.
+    pub(crate) fn unsettle(&self, id: index::MailboxId) {
+        let state = self.folder_state(id);
+        state.looks.lock().unwrap_or_else(PoisonError::into_inner).settled = None;
+    }
+
     /// Where a message is sought first.
     pub(crate) fn locate(&self, mailbox: &Mailbox, known: &index::Known) -> Located {
         let state = self.folder_state(mailbox.id);
