@@ -317,6 +317,7 @@ mod tests {
         }
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "the tests make the command on the spot")]
     fn check(place: &Place, command: CaCommand) -> Result<(), Failure> {
         run(&command, place, UNIX_EPOCH + NOW, Output::new(Format::Json))
     }

@@ -109,6 +109,6 @@ fn show(scanner: &Scanner) {
     gauge!(names::SCANNER_READY).set(if scanner.is_ready() { 1.0 } else { 0.0 });
     metrics::counter!(names::SCANNER_CRASHES).absolute(status.crashes);
     if let Some(loaded) = status.loaded {
-        gauge!(names::SIGNATURES).set(f64::from(u32::try_from(loaded.signatures).unwrap_or(u32::MAX)));
+        gauge!(names::SIGNATURES).set(f64::from(loaded.signatures));
     }
 }

@@ -32,6 +32,9 @@ use listener::Bound;
 /// [`Failure`] where the server cannot start; once it serves it does not fail.
 pub fn run(config: Config) -> Result<(), Failure> {
     let logs = logging::start(&config.log)?;
+    if let Err(error) = privileges::raise_open_files() {
+        tracing::warn!(%error, "the limit of open files cannot be raised");
+    }
     let bound = bind(&config)?;
     privileges::drop_to(&config.server.user)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
@@ -45,9 +48,24 @@ pub fn run(config: Config) -> Result<(), Failure> {
 fn bind(config: &Config) -> Result<Vec<(&'static str, Bound)>, Failure> {
     let served = config.listen.all().filter(|(key, _)| ["smtp", "lmtp", "imaps", "pop3s"].contains(key));
     let bound = served.map(|(key, listen)| Bound::bind(key, listen).map(|bound| (key, bound)));
-    bound.collect::<Result<_, _>>().map_err(|error| {
+    let bound = bound.collect::<Result<Vec<_>, _>>().map_err(|error| {
         Failure::failed(error.to_string()).hint("is another server running there, or is root needed for this port?")
-    })
+    })?;
+    give_sockets(config)?;
+    Ok(bound)
+}
+
+/// Sockets in the file system that root made belong to the server's user, who
+/// has to remove them when they are in the way; his group may use them.
+fn give_sockets(config: &Config) -> Result<(), Failure> {
+    let Some(name) = config.server.user.get().filter(|_| rustix::process::geteuid().is_root()) else { return Ok(()) };
+    let user = privileges::find(name)?;
+    for (key, listen) in config.listen.all() {
+        let Listen::Unix(path) = listen else { continue };
+        std::os::unix::fs::chown(path, Some(user.uid), Some(user.gid))
+            .map_err(|error| Failure::failed(format!("[listen] {key}: {}: {error}", path.display())))?;
+    }
+    Ok(())
 }
 
 async fn serve(config: Config, bound: Vec<(&'static str, Bound)>, logs: &logging::Logs) -> Result<(), Failure> {

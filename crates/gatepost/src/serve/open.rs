@@ -63,7 +63,8 @@ pub async fn open(config: &Config) -> Result<Parts, Failure> {
     }
     let settings = directory::Settings { sql: config.directory_sql(), separator: Some('+') };
     let directory = Arc::new(Directory::open(&settings).await?);
-    let index = Index::open(sql::Pool::open(&config.index_sql()).map_err(index_setting)?, config.server.node);
+    let index =
+        Index::open(sql::Pool::open(&config.index_sql()).map_err(|error| index_setting(&error))?, config.server.node);
     let disk: Arc<dyn Disk> = Arc::new(OsDisk);
     let spool = Spool::open(Arc::clone(&disk), &spool_path)?;
     let blocking = Blocking::new(BLOCKING);
@@ -84,6 +85,6 @@ fn make(folder: &Path) -> Result<(), Failure> {
     })
 }
 
-fn index_setting(error: sql::SqlError) -> Failure {
+fn index_setting(error: &sql::SqlError) -> Failure {
     Failure::usage(format!("[index] url: {error}"))
 }
