@@ -1,0 +1,127 @@
+//! What is accepted: each copy with its header on top, and nothing in between.
+
+use directory::AccountChange;
+use mail::header;
+use mailbox::{FolderName, Mode, Usage};
+use rules::Action;
+use smtp::Outcome;
+use verdict::Arrival;
+
+use crate::world::{LARGE, World, address, outcome};
+
+const MESSAGE: &str = "Received: from a by b; x\nReturn-Path: <pretender@example.org>\nFrom: Eve <eve@outside.example>\n\
+    X-Gatepost-Verdict: accept; reason=forged\n folded\nx-gatepost-quarantine: token=x\n\
+    Authentication-Results: mx.example.org; spf=pass\nAuthentication-Results: other.example; spf=fail\n\
+    Delivered-To: somebody@other.example\nSubject: x\n\nbody\n.\nX-Gatepost-Verdict: in the body\n";
+
+fn names(message: &str) -> Vec<String> {
+    header::fields(message.as_bytes()).map(|field| String::from_utf8_lossy(field.name).into_owned()).collect()
+}
+
+#[tokio::test]
+async fn each_copy_has_its_own_header_on_top() {
+    let world = World::new().await;
+    let to = ["alice@example.org", "Bob+x@example.net", "info@example.org", "alice@example.org"];
+    let done = world.receive(Arrival::Direct, &to, MESSAGE).await;
+    assert!(matches!(&done, Outcome::Accepted(text) if text.as_str().contains("id ")), "{done:?}");
+    for (account, address) in [("alice", "alice@example.org"), ("example.net/bob", "bob@example.net")] {
+        let mail = world.mail(account, "");
+        let [message] = mail.as_slice() else { panic!("{account} has {} copies", mail.len()) };
+        let own = ["Return-Path", "Delivered-To", "Received", "X-Gatepost-Verdict"];
+        let kept = ["Received", "From", "Authentication-Results", "Delivered-To", "Subject"];
+        assert_eq!(names(message), [&own[..], &kept[..]].concat(), "{message}");
+        let top =
+            format!("Return-Path: <sender@outside.example>\nDelivered-To: {address}\nReceived: from client.example");
+        assert!(message.starts_with(&top), "{message}");
+        assert!(message.contains(&format!("\n\tfor <{address}>;")) && !message.contains('\r'), "{message}");
+        assert!(message.contains("\nX-Gatepost-Verdict: accept; "), "{message}");
+        for pretended in ["pretender", "forged", "folded", "token=x", "mx.example.org; spf=pass"] {
+            assert!(!message.contains(pretended), "{pretended} stands in {message}");
+        }
+        assert!(message.ends_with("\n\nbody\n.\nX-Gatepost-Verdict: in the body\n"), "{message}");
+    }
+    assert_eq!((world.files(), world.spooled()), (2, 0));
+}
+
+#[tokio::test]
+async fn what_is_delivered_is_in_the_index() {
+    let world = World::new().await;
+    for expected in [1, 2] {
+        world.receive(Arrival::Direct, &["alice@example.org"], MESSAGE).await;
+        let account = world.resolve("alice@example.org", None).await.unwrap().copies()[0].account;
+        let view = world.store.select(account, &FolderName::inbox(), Mode::ReadOnly).await.unwrap();
+        let last = view.messages.last().unwrap();
+        assert_eq!((view.messages.len(), last.uid.get()), (expected, u32::try_from(expected).unwrap()));
+        let file = world.mail("alice", "").pop().unwrap();
+        assert_eq!((last.size, last.wsize), (file.len() as u64, file.replace('\n', "\r\n").len() as u64));
+        let Usage { messages, bytes, .. } = world.store.usage(account).await.unwrap();
+        assert_eq!((messages, bytes), (expected as u64, (expected * file.len()) as u64));
+    }
+}
+
+#[tokio::test]
+async fn junk_goes_to_junk() {
+    let world = World::new().await.with_rule("header Subject is x", Action::Junk);
+    let done = world.receive(Arrival::Direct, &["alice@example.org"], MESSAGE).await;
+    assert_eq!(outcome(&done), "ok");
+    let mail = world.mail("alice", ".Junk");
+    assert!(mail.len() == 1 && mail[0].contains("\nX-Gatepost-Verdict: junk; "), "{mail:?}");
+    assert!(world.mail("alice", "").is_empty());
+}
+
+#[tokio::test]
+async fn a_large_message_and_one_without_header() {
+    let world = World::new().await;
+    let large = format!("From: a\n\n{}", "0123456789abcdef\n".repeat(40_000));
+    assert_eq!(outcome(&world.receive(Arrival::Direct, &["alice@example.org"], &large).await), "ok");
+    assert!(world.mail("alice", "")[0].ends_with(&large));
+    let world = world.with_rule("always", Action::Accept);
+    assert_eq!(outcome(&world.receive(Arrival::Direct, &["carol@example.org"], "\nonly a body\n").await), "ok");
+    assert!(world.mail("carol", "")[0].ends_with("\n\nonly a body\n"));
+}
+
+/// In SMTP one who is full keeps the message from all: one reply is for all of
+/// them, and nobody has a second copy when the sender comes again.
+#[tokio::test]
+async fn over_quota_in_smtp() {
+    let world = World::new().await;
+    let message = format!("From: a\n\n{}\n", "x".repeat(LARGE));
+    for to in [&["alice@example.org", "small@example.org"][..], &["small@example.org"]] {
+        let done = world.receive(Arrival::Direct, to, &message).await;
+        assert_eq!(outcome(&done), "452 4.2.2", "{to:?}");
+        assert_eq!((world.files(), world.spooled()), (0, 0), "{to:?}: something is left");
+    }
+    assert_eq!(outcome(&world.receive(Arrival::Direct, &["alice@example.org"], &message).await), "ok");
+}
+
+/// In LMTP each has a reply of his own.
+#[tokio::test]
+async fn over_quota_in_lmtp() {
+    let world = World::new().await;
+    let message = format!("From: a\n\n{}\n", "x".repeat(LARGE));
+    let to = ["alice@example.org", "small@example.org", "bob@example.net"];
+    let done = world.receive(Arrival::Lmtp, &to, &message).await;
+    assert_eq!(outcome(&done), "ok, 452 4.2.2, ok");
+    assert_eq!((world.mail("alice", "").len(), world.mail("small", "").len()), (1, 0));
+    assert_eq!((world.mail("example.net/bob", "").len(), world.spooled()), (1, 0));
+    let nobody = world.receive(Arrival::Lmtp, &["small@example.org"], &message).await;
+    assert_eq!((outcome(&nobody).as_str(), world.files(), world.spooled()), ("452 4.2.2", 2, 0));
+}
+
+/// A 250 would lose the message for whom it does not fit, so it is put off for
+/// all of them until there is room.
+#[tokio::test]
+async fn an_alias_with_one_full_mailbox() {
+    for (arrival, expected) in [(Arrival::Direct, "452 4.2.2"), (Arrival::Lmtp, "452 4.2.2, ok")] {
+        let world = World::new().await;
+        let message = format!("From: a\n\n{}\n", "x".repeat(LARGE));
+        let done = world.receive(arrival, &["pair@example.org", "bob@example.net"], &message).await;
+        assert_eq!(outcome(&done), expected, "{arrival:?}");
+        let bob = world.mail("example.net/bob", "").len();
+        assert_eq!((world.files(), bob, world.spooled()), (bob, usize::from(arrival == Arrival::Lmtp), 0));
+        let more = AccountChange { quota: Some(None), ..AccountChange::default() };
+        world.directory.change_account(&address("small@example.org"), &more).await.unwrap();
+        assert_eq!(outcome(&world.receive(Arrival::Direct, &["pair@example.org"], &message).await), "ok");
+        assert_eq!((world.mail("alice", "").len(), world.mail("small", "").len()), (1, 1));
+    }
+}
