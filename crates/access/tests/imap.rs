@@ -243,6 +243,35 @@ fn numbers_do_not_move_while_they_are_used() {
     );
 }
 
+/// The same with names that are made to lead elsewhere.
+#[test]
+fn no_name_leads_to_another_account() {
+    let house = House::new();
+    let alice = RefCell::new(guest(&house).logged_in("alice@example.org"));
+    let bob = RefCell::new(guest(&house).logged_in("bob@example.org"));
+    let pieces = ["..", "/", ".", "alice", "@example.org", "Maildir", "&AC4-", "&AC8-", "INBOX.", "~", "cur", " ", "%"];
+    let strategy = proptest::collection::vec(proptest::sample::select(pieces.to_vec()), 1..5);
+    let config = proptest::test_runner::Config::with_cases(40);
+    let rng = proptest::test_runner::TestRng::deterministic_rng(proptest::test_runner::RngAlgorithm::ChaCha);
+    let outcome = proptest::test_runner::TestRunner::new_with_rng(config, rng).run(&strategy, |pieces| {
+        let given = pieces.concat();
+        // CREATE leaves out a separator at the end.
+        let name = given.strip_suffix('.').unwrap_or(&given);
+        let made = alice.borrow_mut().ask(&format!("CREATE \"{given}\"")).contains("t OK");
+        let status = bob.borrow_mut().ask(&format!("STATUS \"{name}\" (MESSAGES)"));
+        // His own INBOX is empty, hers is not.
+        let is_his = status.starts_with("* STATUS INBOX (MESSAGES 0)");
+        assert!(is_his || status.starts_with("t NO ["), "{name}: {status}");
+        if made {
+            let again = alice.borrow_mut().ask(&format!("STATUS \"{name}\" (MESSAGES)"));
+            assert!(again.contains("t OK"), "{name}: {again}");
+        }
+        Ok(())
+    });
+    outcome.unwrap();
+    assert_eq!(bob.borrow_mut().ask("LIST \"\" *").lines().count(), 7, "six folders of his own");
+}
+
 /// Whatever comes: no panic, and one tagged answer for each command.
 #[test]
 fn every_command_gets_one_answer() {
