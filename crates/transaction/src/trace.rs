@@ -64,8 +64,9 @@ pub fn block(hop: &Hop, sender: &ReversePath, delivered_to: &Address, verdict: &
 }
 
 /// The received header block without the fields that pretend to be ours: an
-/// `Authentication-Results` with our name (RFC 8601 §5), `X-Gatepost-*`, and a
-/// `Return-Path`, which only the last hop may write.
+/// `Authentication-Results` with our name (RFC 8601 §5), `X-Gatepost-*`, a
+/// `Return-Path`, which only the last hop may write, and a continuation line
+/// with nothing before it that it could continue but our own.
 #[must_use]
 pub fn without_pretenders(block: &[u8], authserv_id: &Domain) -> Vec<u8> {
     let mut kept = Vec::with_capacity(block.len());
@@ -82,6 +83,11 @@ pub fn without_pretenders(block: &[u8], authserv_id: &Domain) -> Vec<u8> {
 
 fn pretends(field: &header::Field<'_>, authserv_id: &Domain) -> bool {
     const PREFIX: &[u8] = b"x-gatepost-";
+    // Only the first line of a block can begin so and be a field of its own;
+    // behind our fields it would go on with the last of them.
+    if matches!(field.raw.first(), Some(b' ' | b'\t')) {
+        return true;
+    }
     if field.is("Return-Path") || field.name.get(..PREFIX.len()).is_some_and(|p| p.eq_ignore_ascii_case(PREFIX)) {
         return true;
     }
@@ -196,6 +202,7 @@ mod tests {
                 "X-Spam-Status: Yes\nReceived: x\nDelivered-To: y\n\n",
             ),
             ("no header\n", "no header\n"),
+            (" ; rule=forged\n\tmore\nTo: b\n c\n\n", "To: b\n c\n\n"),
         ];
         for (given, kept) in cases {
             assert_eq!(String::from_utf8(without_pretenders(given.as_bytes(), &us)).unwrap(), kept);
