@@ -7,7 +7,7 @@ use rules::Action;
 use smtp::Outcome;
 use verdict::Arrival;
 
-use crate::world::{LARGE, World, address, outcome};
+use crate::world::{LARGE, World, address, outcome, shown, token};
 
 const MESSAGE: &str = "Received: from a by b; x\nReturn-Path: <pretender@example.org>\nFrom: Eve <eve@outside.example>\n\
     X-Gatepost-Verdict: accept; reason=forged\n folded\nx-gatepost-quarantine: token=x\n\
@@ -43,6 +43,36 @@ async fn each_copy_has_its_own_header_on_top() {
     assert_eq!((world.files(), world.spooled()), (2, 0));
 }
 
+/// A first line that begins with white space would go on with our own field.
+#[tokio::test]
+async fn nobody_writes_on_in_our_header() {
+    let world = World::new().await;
+    for message in [" ; rule=forged\nFrom: a\n\nx\n", "\t; rule=forged\n\t; again\nFrom: a\n\nx\n"] {
+        assert_eq!(outcome(&world.receive(Arrival::Direct, &["alice@example.org"], message).await), "ok");
+    }
+    for message in world.mail("alice", "") {
+        assert!(!message.contains("forged") && message.ends_with("\nFrom: a\n\nx\n"), "{message}");
+    }
+}
+
+/// Whether the message is to be delivered or kept for review.
+#[tokio::test]
+async fn an_index_that_is_away() {
+    for message in [MESSAGE, "Subject: without From\n\nx\n"] {
+        let world = World::new().await;
+        let envelope = world.envelope(Arrival::Lmtp, &["alice@example.org"]).await;
+        let arrived = world.arrive(message).await;
+        let record = world.record(&arrived, &envelope).await;
+        world.store.close().await;
+        let done = world.deliverer.carry_out(smtp::Mode::Lmtp, arrived, &envelope, &record, &token()).await;
+        assert_eq!((outcome(&done).as_str(), world.files(), world.spooled()), ("451 4.3.0", 0, 0), "{message}");
+        // Who was seen before is known; at the latest DATA is put off, as above.
+        for to in ["carol@example.org", "postmaster", "alice@elsewhere.example"] {
+            assert_eq!(shown(&world.resolve(to, None).await.unwrap_err().refusal()), "451 4.3.0", "{to}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn what_is_delivered_is_in_the_index() {
     let world = World::new().await;
@@ -57,6 +87,19 @@ async fn what_is_delivered_is_in_the_index() {
         let Usage { messages, bytes, .. } = world.store.usage(account).await.unwrap();
         assert_eq!((messages, bytes), (expected as u64, (expected * file.len()) as u64));
     }
+}
+
+/// One mailbox that cannot be written keeps the message from all, before
+/// anybody can see it.
+#[tokio::test]
+async fn a_folder_that_cannot_be_written() {
+    let world = World::new().await;
+    world.resolve("info@example.org", None).await.unwrap();
+    world.block("example.net/bob/Maildir/tmp");
+    let done = world.receive(Arrival::Direct, &["info@example.org"], MESSAGE).await;
+    assert!(outcome(&done).starts_with('4'), "{done:?}");
+    assert_eq!((world.files(), world.spooled()), (0, 0));
+    assert_eq!(outcome(&world.receive(Arrival::Direct, &["alice@example.org"], MESSAGE).await), "ok");
 }
 
 #[tokio::test]

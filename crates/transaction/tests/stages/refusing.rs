@@ -46,6 +46,18 @@ async fn each_domain_keeps_a_copy_that_shows_its_own_recipients() {
     assert_eq!((world.files(), world.spooled()), (2, 0));
 }
 
+/// The refusal is told to somebody who still has the message; a 250 is not.
+#[tokio::test]
+async fn a_copy_that_cannot_be_kept() {
+    for (arrival, expected) in [(Arrival::Direct, "550 5.7.1"), (Arrival::Lmtp, "45")] {
+        let world = World::new().await;
+        world.block("localhost");
+        let done = world.receive(arrival, &["alice@example.org"], NO_FROM).await;
+        assert!(outcome(&done).starts_with(expected), "{arrival:?}: {done:?}");
+        assert_eq!((world.files(), world.spooled()), (0, 0), "{arrival:?}");
+    }
+}
+
 /// A 550 would make the server before us bounce to whoever is named as sender.
 #[tokio::test]
 async fn a_relay_hears_yes() {

@@ -174,6 +174,15 @@ impl World {
         paths.iter().map(|path| fs::read_to_string(path).unwrap()).collect()
     }
 
+    /// Puts a file where a folder below the mail folder should be.
+    pub fn block(&self, folder: &str) {
+        let folder = self.temp.path().join("mail").join(folder);
+        if folder.is_dir() {
+            fs::remove_dir(&folder).unwrap();
+        }
+        fs::write(folder, "in the way").unwrap();
+    }
+
     /// How many files are below the mail folder, in `tmp`, `new` and `cur`.
     pub fn files(&self) -> usize {
         fn count(dir: &std::path::Path) -> usize {
