@@ -6,7 +6,7 @@ mod common;
 
 use common::{World, copy, folder, uids};
 use mail::{Class, Classified};
-use mailbox::{Flags, Quota, StoreError, Target};
+use mailbox::{AccountId, Flags, Quota, StoreError, Target};
 use maildir::testing::{Fault, Loss};
 
 #[tokio::test]
@@ -116,56 +116,77 @@ async fn every_failure_is_all_or_nothing() {
 /// have it or nobody has, and it is there if it was acknowledged.
 #[tokio::test]
 async fn every_crash_is_all_or_nothing() {
-    let steps = {
-        let world = World::new();
-        let to = [world.account("alice").await, world.account("bob").await];
-        let before = world.disk.steps().len();
-        world.deliver("measured", &to).await.unwrap();
-        world.disk.steps().len() - before
-    };
-    for at in 0..=steps {
-        // One loss for each step; nothing is lost where only the process died.
-        let losses: Vec<Option<Loss>> = std::iter::once(None).chain(Loss::all().into_iter().map(Some)).collect();
-        let loss = losses[at % losses.len()];
-        let world = World::new();
-        let to = [world.account("alice").await, world.account("bob").await];
-        world.disk.fail_at(world.disk.steps().len() + at, Fault::Death);
-        let acknowledged = match world.try_spooled("tested") {
-            Some(spooled) => {
-                let header = spooled.header().to_vec();
-                world.store.deliver(spooled, header, to.iter().map(|a| copy(*a)).collect()).await.is_ok()
-            }
-            None => false,
+    for recipients in [1, 2] {
+        let steps = {
+            let world = World::new();
+            let to = recipients_of(&world, recipients).await;
+            let before = world.disk.steps().len();
+            world.deliver("measured", &to).await.unwrap();
+            world.disk.steps().len() - before
         };
-        let kept = loss.unwrap_or(Loss::all()[0]);
-        let world = world.restarted(world.disk.after_power_cut(world.disk.changes(), kept)).await;
-        world.store.recover().await.unwrap();
-        let case = format!("death at {at}, {loss:?}, acknowledged {acknowledged}");
-        let (one, two) = (world.read(to[0], "INBOX").await, world.read(to[1], "INBOX").await);
-        assert_eq!(one, two, "{case}");
-        assert!(one.len() <= 1 && (!acknowledged || one == [(1, "tested".to_owned())]), "{case}: {one:?}");
-        assert!(!world.disk.files().keys().any(|path| path.starts_with("/spool/")), "{case}");
-        world.deliver("next", &to).await.unwrap();
-        assert_eq!(world.read(to[0], "INBOX").await.len(), one.len() + 1, "{case}");
+        for at in 0..=steps {
+            // One loss for each step; nothing is lost where only the process died.
+            let losses: Vec<Option<Loss>> = std::iter::once(None).chain(Loss::all().into_iter().map(Some)).collect();
+            crash(recipients, at, losses[at % losses.len()]).await;
+        }
     }
+}
+
+async fn recipients_of(world: &World, count: usize) -> Vec<AccountId> {
+    let mut to = Vec::new();
+    for name in ["alice", "bob"].into_iter().take(count) {
+        to.push(world.account(name).await);
+    }
+    to
+}
+
+async fn crash(recipients: usize, at: usize, loss: Option<Loss>) {
+    let world = World::new();
+    let to = recipients_of(&world, recipients).await;
+    world.disk.fail_at(world.disk.steps().len() + at, Fault::Death);
+    let acknowledged = match world.try_spooled("tested") {
+        Some(spooled) => {
+            let header = spooled.header().to_vec();
+            world.store.deliver(spooled, header, to.iter().map(|a| copy(*a)).collect()).await.is_ok()
+        }
+        None => false,
+    };
+    let kept = loss.unwrap_or(Loss::all()[0]);
+    let world = world.restarted(world.disk.after_power_cut(world.disk.changes(), kept)).await;
+    world.store.recover().await.unwrap();
+    let case = format!("{recipients} recipients, death at {at}, {loss:?}, acknowledged {acknowledged}");
+    let one = world.read(to[0], "INBOX").await;
+    for account in &to {
+        assert_eq!(world.read(*account, "INBOX").await, one, "{case}");
+    }
+    assert!(one.len() <= 1 && (!acknowledged || one == [(1, "tested".to_owned())]), "{case}: {one:?}");
+    assert!(!world.disk.files().keys().any(|path| path.starts_with("/spool/")), "{case}");
+    world.deliver("next", &to).await.unwrap();
+    assert_eq!(world.read(to[0], "INBOX").await.len(), one.len() + 1, "{case}");
 }
 
 #[tokio::test]
 async fn without_the_index_nothing_is_taken() {
-    let world = World::new();
-    let alice = world.account("alice").await;
-    world.deliver("one", &[alice]).await.unwrap();
-    world.store.index().close().await;
-    // What was renamed before anybody knew is taken; its row follows.
-    let first = world.deliver("two", &[alice]).await;
-    assert!(first.is_ok_and(|done| done.copies()[0].uid.is_none()));
-    let second = world.deliver("three", &[alice]).await.unwrap_err();
-    assert_eq!(second.class(), Class::Index);
-    let world = world.restarted(world.disk.after_power_cut(world.disk.changes(), Loss::all()[8])).await;
-    let recovered = world.store.recover().await.unwrap();
-    assert_eq!((recovered.completed, recovered.left), (1, 0));
-    let texts: Vec<String> = world.read(alice, "INBOX").await.into_iter().map(|(_, text)| text).collect();
-    assert_eq!(texts, ["one", "two"]);
+    // A copy for one mailbox is adopted, copies for two are owed by the spool.
+    for (recipients, owed) in [(1, 0), (2, 1)] {
+        let world = World::new();
+        let all = [world.account("alice").await, world.account("bob").await];
+        let to = &all[..recipients];
+        world.deliver("one", to).await.unwrap();
+        world.store.index().close().await;
+        // What was renamed before anybody knew is taken; its row follows.
+        let first = world.deliver("two", to).await;
+        assert!(first.is_ok_and(|done| done.copies()[0].uid.is_none()));
+        let second = world.deliver("three", to).await.unwrap_err();
+        assert_eq!(second.class(), Class::Index);
+        let world = world.restarted(world.disk.after_power_cut(world.disk.changes(), Loss::all()[8])).await;
+        let recovered = world.store.recover().await.unwrap();
+        assert_eq!((recovered.completed, recovered.left), (owed, 0));
+        for account in to {
+            let texts: Vec<String> = world.read(*account, "INBOX").await.into_iter().map(|(_, text)| text).collect();
+            assert_eq!(texts, ["one", "two"]);
+        }
+    }
 }
 
 #[tokio::test]

@@ -24,6 +24,8 @@ pub struct Times {
 
 /// How long a client may take to read what we say.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// How often an idle session looks for what other programs did.
+const LOOK: Duration = Duration::from_secs(30);
 /// The most that is read at once.
 const READ: usize = 8 << 10;
 
@@ -57,13 +59,14 @@ pub async fn imap(
         return;
     }
     let login_until = Instant::now() + times.login;
+    let mut heard = Instant::now();
     let mut next = imap::Next::Read;
     let mut buffer = vec![0; READ];
     loop {
-        let until = if session.is_authenticated() { Instant::now() + times.idle } else { login_until };
+        let until = if session.is_authenticated() { heard + times.idle } else { login_until };
         let read = tokio::select! {
             read = timeout_at(until, stream.read(&mut buffer)) => read,
-            () = session.news(), if next == imap::Next::Idle => {
+            () = news(&mut session), if next == imap::Next::Idle => {
                 match session.announce(&mut Wire(&mut stream)).await {
                     Ok(after) => next = after,
                     Err(Gone) => return,
@@ -83,7 +86,10 @@ pub async fn imap(
                 break;
             }
             Ok(Err(_) | Ok(0)) => return,
-            Ok(Ok(count)) => session.input(&buffer[..count]),
+            Ok(Ok(count)) => {
+                heard = Instant::now();
+                session.input(&buffer[..count]);
+            }
         }
         match session.step(&mut Wire(&mut stream)).await {
             Ok(imap::Next::Close) => break,
@@ -92,6 +98,12 @@ pub async fn imap(
         }
     }
     farewell(stream).await;
+}
+
+/// Wakes an idle session when something happens in this process, and now and
+/// then for what other programs did in the Maildir.
+async fn news(session: &mut imap::Session) {
+    let _ = timeout(LOOK, session.news()).await;
 }
 
 /// Speaks POP3 with one client until it or we leave.

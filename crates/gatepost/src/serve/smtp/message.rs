@@ -67,10 +67,13 @@ impl Connection {
     /// More of the message.
     pub(super) async fn chunk(&mut self, bytes: &[u8]) {
         let Some(transaction) = &mut self.transaction else { return };
-        let Message::Arriving(arriving) = std::mem::replace(&mut transaction.message, Message::None) else { return };
-        transaction.message = match arriving.push(bytes).await {
-            Ok(arriving) => Message::Arriving(Box::new(arriving)),
-            Err(error) => Message::Failed(failed(&error)),
+        transaction.message = match std::mem::replace(&mut transaction.message, Message::None) {
+            Message::Arriving(arriving) => match arriving.push(bytes).await {
+                Ok(arriving) => Message::Arriving(Box::new(arriving)),
+                Err(error) => Message::Failed(failed(&error)),
+            },
+            // The reason is kept for the reply at the end.
+            message @ (Message::Failed(_) | Message::None) => message,
         };
     }
 

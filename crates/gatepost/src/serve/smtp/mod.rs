@@ -118,6 +118,7 @@ impl Connection {
         if output.is_empty() {
             return Ok(());
         }
+        self.pace.answered();
         let write = async {
             stream.write_all(&output).await?;
             stream.flush().await

@@ -1,13 +1,14 @@
 //! How long a peer may be silent, and how slow it may be: RFC 5321 §4.5.3.2
 //! gives five minutes for a command and three for a block of data, which alone
-//! would let a peer send one byte every three minutes for ever.
+//! would let a peer send one byte every three minutes for ever. So a command has
+//! its time as a whole, and a message has a least rate.
 
 use std::time::{Duration, Instant};
 
 /// The limits.
 #[derive(Debug, Clone, Copy)]
 pub struct Times {
-    /// Silence before a command.
+    /// From one reply to the end of the next command.
     pub command: Duration,
     /// Silence within a message.
     pub data: Duration,
@@ -18,6 +19,8 @@ pub struct Times {
 /// One connection's pace.
 #[derive(Debug)]
 pub struct Pace {
+    /// Since when a command is waited for.
+    command: Option<Instant>,
     /// When the message began, and what came of it.
     message: Option<(Instant, u64)>,
 }
@@ -27,18 +30,24 @@ const GRACE: Duration = Duration::from_secs(60);
 
 impl Pace {
     pub(super) fn new() -> Self {
-        Self { message: None }
+        Self { command: None, message: None }
     }
 
     /// How long to wait for the next bytes.
     pub(super) fn limit(&mut self, receiving: bool, times: &Times) -> Duration {
         if receiving {
+            self.command = None;
             self.message.get_or_insert_with(|| (Instant::now(), 0));
             times.data
         } else {
             self.message = None;
-            times.command
+            times.command.saturating_sub(self.command.get_or_insert_with(Instant::now).elapsed())
         }
+    }
+
+    /// Something was said to the peer: whatever it says next has its own time.
+    pub(super) fn answered(&mut self) {
+        self.command = None;
     }
 
     /// So many octets came.
@@ -62,6 +71,21 @@ fn lags(elapsed: Duration, octets: u64, least_rate: u64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_has_its_time_as_a_whole() {
+        let times = Times { command: Duration::from_secs(300), data: Duration::from_secs(200), least_rate: 100 };
+        let mut pace = Pace::new();
+        let first = pace.limit(false, &times);
+        std::thread::sleep(Duration::from_millis(2));
+        pace.took(1);
+        assert!(pace.limit(false, &times) < first, "an octet of a command brings no new time");
+        pace.answered();
+        assert!(pace.limit(false, &times) > Duration::from_millis(299_999));
+        assert_eq!(pace.limit(true, &times), times.data);
+        let no_time = Times { command: Duration::ZERO, ..times };
+        assert_eq!(pace.limit(false, &no_time), Duration::ZERO);
+    }
 
     #[test]
     fn slow_is_measured_after_a_minute() {
