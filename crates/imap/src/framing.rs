@@ -154,6 +154,10 @@ impl Framer {
     /// Takes what was read. Ask for frames until there are none before reading
     /// more: that keeps what is held here bounded.
     pub fn input(&mut self, bytes: &[u8]) {
+        // What comes behind the end is nobody's.
+        if self.mode == Mode::Dead {
+            return;
+        }
         self.input.drain(..self.at);
         self.searched -= self.at;
         self.at = 0;
@@ -161,8 +165,7 @@ impl Framer {
         if let Some(left) = &mut self.allowance {
             match left.checked_sub(bytes.len()) {
                 Some(rest) => *left = rest,
-                None if self.mode != Mode::Dead => self.mode = Mode::SkipLine(Some(Refusal::TooMuchBeforeLogin)),
-                None => {}
+                None => self.mode = Mode::SkipLine(Some(Refusal::TooMuchBeforeLogin)),
             }
         }
     }
@@ -174,12 +177,18 @@ impl Framer {
 
     /// The next line is no command: AUTHENTICATE's answer, IDLE's DONE.
     pub fn expect_line(&mut self) {
-        self.mode = Mode::Raw;
+        self.expect(Mode::Raw);
     }
 
     /// The next line is a command again, whatever was expected.
     pub fn expect_command(&mut self) {
-        self.mode = Mode::Line;
+        self.expect(Mode::Line);
+    }
+
+    fn expect(&mut self, mode: Mode) {
+        if self.mode != Mode::Dead {
+            self.mode = mode;
+        }
     }
 
     /// Takes APPEND's message. Whether the client waits for `+` is returned.

@@ -118,6 +118,19 @@ fn lines_that_are_no_commands() {
 }
 
 #[test]
+fn behind_the_end_nothing_is_kept_or_read() {
+    let mut framer = after_login();
+    assert_eq!(frames(&mut framer, &[b"a X {101+}\r\n"]), ["fatal LiteralTooLarge"]);
+    for _ in 0..100 {
+        framer.expect_command();
+        assert!(frames(&mut framer, &[b"b NOOP\r\n"]).is_empty());
+        framer.expect_line();
+        assert!(frames(&mut framer, &[b"DONE\r\n"]).is_empty());
+    }
+    assert!(framer.input.is_empty() && framer.command.is_empty());
+}
+
+#[test]
 fn an_announced_length_reserves_nothing() {
     let mut framer = Framer::new(Limits { command: usize::MAX, ..limits() });
     framer.authenticated();
