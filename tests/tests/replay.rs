@@ -22,3 +22,17 @@ fn corpora_are_replayed() {
         assert!(count > 0, "the corpus of {name} is empty");
     }
 }
+
+/// The same things over and over: what is kept of them has a bound, and costs
+/// do not grow faster than they do.
+#[test]
+fn long_forms_keep_the_promises() {
+    const OCTETS: usize = 16 << 10;
+    let corpora = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
+    for (name, target) in tests::fuzz::TARGETS {
+        for file in fs::read_dir(corpora.join(name)).unwrap() {
+            let data = fs::read(file.unwrap().path()).unwrap();
+            target(&data.repeat(OCTETS / data.len().max(1)));
+        }
+    }
+}
