@@ -15,7 +15,6 @@ pub struct Done {
 
 impl Done {
     /// The output of a program that must have ended well.
-    #[must_use]
     pub fn ok(self) -> String {
         assert_eq!(self.code, Some(0), "{}", self.text);
         self.text

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::sections::Smtputf8;
 use super::{Config, Imap, Judge, Pop3, Scan, Smtp};
 
 impl Config {
@@ -19,6 +20,7 @@ impl Config {
             max_transactions: self.smtp.max_transactions,
             bare_newline_in_bdat: self.smtp.bare_newline_in_bdat,
             starttls: self.tls.cert.is_some(),
+            smtputf8: self.smtp.smtputf8 == Smtputf8::On,
             ..smtp::Settings::new(self.server.hostname.clone())
         }
     }

@@ -7,7 +7,7 @@ mod server;
 mod storage;
 
 pub use judging::{Judge, Scan};
-pub use protocols::{Imap, Login, Pop3, Smtp};
+pub use protocols::{Imap, Login, Pop3, Smtp, Smtputf8};
 pub use server::{Listeners, Log, LogFormat, Server, Tls};
 pub use storage::{Directory, Index, Mail};
 

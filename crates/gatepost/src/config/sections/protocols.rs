@@ -26,6 +26,8 @@ pub struct Smtp {
     pub max_transactions: u32,
     /// What happens to bare CR and LF in BDAT.
     pub bare_newline_in_bdat: BareNewline,
+    /// Whether SMTPUTF8 is offered.
+    pub smtputf8: Smtputf8,
     /// How long a command may take.
     pub command_timeout: Duration,
     /// How long a block of data may take.
@@ -41,6 +43,20 @@ pub struct Smtp {
 impl Words for BareNewline {
     const KIND: &'static str = "\"repair\" or \"refuse\"";
     const ALL: &'static [(&'static str, Self)] = &[("repair", Self::Repair), ("refuse", Self::Refuse)];
+}
+
+/// Whether SMTPUTF8 is offered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Smtputf8 {
+    /// It is.
+    On,
+    /// It is not.
+    Off,
+}
+
+impl Words for Smtputf8 {
+    const KIND: &'static str = "\"on\" or \"off\"";
+    const ALL: &'static [(&'static str, Self)] = &[("on", Self::On), ("off", Self::Off)];
 }
 
 pub(in super::super) fn smtp(document: &Document<'_>) -> Smtp {
@@ -95,6 +111,14 @@ pub(in super::super) fn smtp(document: &Document<'_>) -> Smtp {
                 Choice(BareNewline::Repair),
                 "What happens to a bare CR or \
             LF in BDAT. In DATA it is always refused.",
+            )
+            .0,
+        smtputf8: s
+            .get(
+                "smtputf8",
+                Choice(Smtputf8::Off),
+                "`on` offers SMTPUTF8 (RFC 6531). Mail with such addresses is shown as it is, \
+            so switch it on only where all users' programs can read it.",
             )
             .0,
         command_timeout: s.get(
