@@ -2,9 +2,19 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod away;
 mod crash;
 mod delivery;
+mod full;
+mod hostile_imap;
+mod hostile_mail;
+mod house;
+mod limits;
 mod operations;
+mod outside;
+mod privileges;
 mod reading;
+mod scanner;
 mod smtp;
+mod smuggling;
 mod virus;

@@ -136,7 +136,7 @@ fn put(folder: &Path, name: &str, text: &str) {
 }
 
 /// The scanner's workers: children of the server.
-fn workers(server: u32) -> Vec<u32> {
+pub fn workers(server: u32) -> Vec<u32> {
     let children = fs::read_to_string(format!("/proc/{server}/task/{server}/children")).unwrap_or_default();
     let mut found: Vec<u32> = children.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect();
     for task in fs::read_dir(format!("/proc/{server}/task")).unwrap().flatten() {
