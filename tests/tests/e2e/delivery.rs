@@ -8,6 +8,9 @@ use testkit::server::{Server, Setup, have};
 
 use crate::smtp::{Client, mail};
 
+/// What has to hold on every pair of databases.
+pub const CORE: [fn(Setup); 6] = [recipients, copies, refusal, junk, lmtp, quota];
+
 /// All messages of a Maildir folder, as text.
 pub fn messages(folder: &Path) -> Vec<String> {
     let files = ["new", "cur"].iter().filter_map(|sub| fs::read_dir(folder.join(sub)).ok()).flatten();
@@ -68,7 +71,11 @@ fn swaks_delivers_over_starttls() {
 
 #[test]
 fn recipients_are_known_before_data() {
-    let server = Server::start(Setup::default());
+    recipients(Setup::default());
+}
+
+fn recipients(setup: Setup) {
+    let server = Server::start(setup);
     server.ok(&["alias", "add", "team@example.org", "alice@example.org", "bob@example.org"], "");
     server.ok(&["alias", "add", "out@example.org", "friend@elsewhere.example"], "");
     server.ok(&["user", "change", "bob@example.net", "--active", "no"], "");
@@ -97,7 +104,11 @@ fn recipients_are_known_before_data() {
 
 #[test]
 fn each_recipient_gets_one_copy_of_his_own() {
-    let server = Server::start(Setup::default());
+    copies(Setup::default());
+}
+
+fn copies(setup: Setup) {
+    let server = Server::start(setup);
     server.ok(&["alias", "add", "team@example.org", "alice@example.org", "bob@example.org"], "");
     let mut client = Client::connect(server.smtp).unwrap();
     let to = ["alice@example.org", "team@example.org", "bob@example.org"];
@@ -113,7 +124,11 @@ fn each_recipient_gets_one_copy_of_his_own() {
 
 #[test]
 fn no_from_is_refused_with_a_link_and_kept() {
-    let server = Server::start(Setup::default());
+    refusal(Setup::default());
+}
+
+fn refusal(setup: Setup) {
+    let server = Server::start(setup);
     let mut client = Client::connect(server.smtp).unwrap();
     let reply = client.message("s@client.example", &["alice@example.org"], "Subject: no from\n\nx\n").unwrap();
     assert!(reply.starts_with("550 5.7.1 "), "{reply}");
@@ -127,9 +142,13 @@ fn no_from_is_refused_with_a_link_and_kept() {
 
 #[test]
 fn junk_goes_to_junk() {
+    junk(Setup::default());
+}
+
+fn junk(setup: Setup) {
     let server = Server::start(Setup {
         more: "[[rule]]\nname = \"lottery\"\nwhen = \"header Subject matches /lottery/i\"\naction = \"junk\"\n".into(),
-        ..Setup::default()
+        ..setup
     });
     let mut client = Client::connect(server.smtp).unwrap();
     let reply = client.message("s@client.example", &["alice@example.org"], &mail("Lottery", "x")).unwrap();
@@ -142,7 +161,11 @@ fn junk_goes_to_junk() {
 
 #[test]
 fn lmtp_answers_for_each_recipient() {
-    let server = Server::start(Setup::default());
+    lmtp(Setup::default());
+}
+
+fn lmtp(setup: Setup) {
+    let server = Server::start(setup);
     let mut client = Client::lmtp(&server.lmtp()).unwrap();
     client.say("MAIL FROM:<s@client.example>").unwrap();
     client.say("RCPT TO:<alice@example.org>").unwrap();
@@ -183,7 +206,11 @@ fn bdat_delivers_binary_lines_repaired() {
 
 #[test]
 fn quota_is_known_at_rcpt() {
-    let server = Server::start(Setup::default());
+    quota(Setup::default());
+}
+
+fn quota(setup: Setup) {
+    let server = Server::start(setup);
     server.ok(&["user", "change", "alice@example.org", "--quota", "20K"], "");
     let mut client = Client::connect(server.smtp).unwrap();
     client.say("MAIL FROM:<s@client.example> SIZE=30000").unwrap();

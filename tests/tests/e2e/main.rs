@@ -5,6 +5,7 @@
 mod away;
 mod crash;
 mod delivery;
+mod engines;
 mod full;
 mod hostile_imap;
 mod hostile_mail;

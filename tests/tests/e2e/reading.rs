@@ -7,8 +7,15 @@ use testkit::server::{Server, Setup, have};
 
 use crate::smtp::{Client, mail};
 
+/// What has to hold on every pair of databases.
+pub const CORE: [fn(Setup); 2] = [imaplib, poplib];
+
 fn with_mail(count: usize) -> Server {
-    let server = Server::start(Setup::default());
+    with_mail_on(Setup::default(), count)
+}
+
+fn with_mail_on(setup: Setup, count: usize) -> Server {
+    let server = Server::start(setup);
     let mut client = Client::connect(server.smtp).unwrap();
     for number in 1..=count {
         let text = mail(&format!("number{number}"), &format!("line one of {number}\n.\n..two dots\nend"));
@@ -98,7 +105,11 @@ print('done')
 
 #[test]
 fn imaplib_does_a_days_work_and_uids_survive_a_restart() {
-    let mut server = with_mail(3);
+    imaplib(Setup::default());
+}
+
+fn imaplib(setup: Setup) {
+    let mut server = with_mail_on(setup, 3);
     let (port, ca) = (server.imaps.port().to_string(), server.ca().display().to_string());
     assert!(python(IMAPLIB, &[&port, &ca]).ok().contains("done"));
     let before = uids(&server);
@@ -179,7 +190,11 @@ print('done')
 
 #[test]
 fn poplib_fetches_and_deletes() {
-    let server = with_mail(3);
+    poplib(Setup::default());
+}
+
+fn poplib(setup: Setup) {
+    let server = with_mail_on(setup, 3);
     let script = python(POPLIB, &[&server.pop3s.port().to_string(), &server.ca().display().to_string()]);
     assert!(script.ok().contains("done"));
 }

@@ -1,0 +1,43 @@
+//! The same mail on MariaDB: as the directory beside a local index, and as
+//! both.
+
+use testkit::mariadb;
+use testkit::server::Setup;
+
+use crate::{delivery, reading};
+
+/// A fresh database for each check, and a local index where none is given.
+fn mixed() -> Option<Setup> {
+    Some(Setup { directory: mariadb::database()?, ..Setup::default() })
+}
+
+fn both() -> Option<Setup> {
+    Some(Setup { directory: mariadb::database()?, index: mariadb::database()?, ..Setup::default() })
+}
+
+fn check(checks: &[fn(Setup)], setup: fn() -> Option<Setup>) {
+    for check in checks {
+        let Some(setup) = setup() else { return };
+        check(setup);
+    }
+}
+
+#[test]
+fn delivery_with_a_mariadb_directory() {
+    check(&delivery::CORE, mixed);
+}
+
+#[test]
+fn delivery_with_mariadb_for_both() {
+    check(&delivery::CORE, both);
+}
+
+#[test]
+fn reading_with_a_mariadb_directory() {
+    check(&reading::CORE, mixed);
+}
+
+#[test]
+fn reading_with_mariadb_for_both() {
+    check(&reading::CORE, both);
+}
