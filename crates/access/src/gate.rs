@@ -14,18 +14,23 @@ use mailbox::{
 };
 use thiserror::Error;
 
+use crate::seats::{Seat, Seats};
+
 /// Opens accounts for logins.
 #[derive(Clone)]
 pub struct Gate {
     store: Store,
     directory: Arc<Directory>,
+    seats: Arc<Seats>,
 }
 
 /// Proof that a login opened its own account. Only [`Gate::open`] makes it.
+/// It counts as a session of the account until it and its clones are dropped.
 #[derive(Clone)]
 pub struct Opened {
     store: Store,
     account: AccountId,
+    _seat: Arc<Seat>,
 }
 
 /// Why the gate stays shut.
@@ -37,6 +42,9 @@ pub enum GateError {
     /// The row of this address is another one than the login was made for.
     #[error("the account was replaced since the login")]
     Replaced,
+    /// The account has as many sessions as it may have.
+    #[error("the account has too many sessions")]
+    TooManySessions,
     /// The store refuses.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -47,16 +55,19 @@ impl Classified for GateError {
         match self {
             Self::Directory(error) => error.class(),
             Self::Replaced => Class::Missing,
+            Self::TooManySessions => Class::Quota,
             Self::Store(error) => error.class(),
         }
     }
 }
 
 impl Gate {
-    /// A gate to this store; the directory says what an account may keep.
+    /// A gate to this store; the directory says what an account may keep. An
+    /// account has at most so many sessions at a time. Make it once: its clones
+    /// count together.
     #[must_use]
-    pub fn new(store: Store, directory: Arc<Directory>) -> Self {
-        Self { store, directory }
+    pub fn new(store: Store, directory: Arc<Directory>, sessions_per_account: usize) -> Self {
+        Self { store, directory, seats: Seats::new(sessions_per_account) }
     }
 
     /// Opens the account of a login. Its first login makes it.
@@ -69,10 +80,11 @@ impl Gate {
         if row.key != login.account() {
             return Err(GateError::Replaced);
         }
+        let seat = Arc::new(self.seats.take(row.key).ok_or(GateError::TooManySessions)?);
         let key = AccountKey { source: "directory", foreign_key: row.key.to_string() };
         let quota = row.quota.map_or(Quota::Unlimited, Quota::Bytes);
         let account = self.store.account(&key, login.address(), quota).await?;
-        Ok(Opened { store: self.store.clone(), account })
+        Ok(Opened { store: self.store.clone(), account, _seat: seat })
     }
 }
 

@@ -7,3 +7,4 @@
 pub mod gate;
 pub mod imap;
 pub mod pop3;
+mod seats;

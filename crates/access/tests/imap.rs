@@ -14,7 +14,7 @@ use access::imap::{Gone, Next, Session, Settings, Sink};
 use mailbox::{Flags, FolderName, Mode};
 use testkit::dialogue::{Stage, Wire, speak_all};
 
-use house::{House, THIRD, here};
+use house::{House, SESSIONS, THIRD, here};
 
 /// What one client was sent.
 #[derive(Default)]
@@ -317,4 +317,28 @@ fn every_command_gets_one_answer() {
         Ok(())
     });
     outcome.unwrap();
+}
+
+#[test]
+fn an_account_has_so_many_sessions_over_all_protocols() {
+    let house = House::new();
+    let mut guests: Vec<Guest> = (0..SESSIONS).map(|_| guest(&house).logged_in("alice@example.org")).collect();
+    let mut late = guest(&house);
+    for _ in 1..Settings::default().max_refused {
+        assert!(late.ask("LOGIN alice@example.org secret").contains("t NO [LIMIT] "));
+    }
+    // Each attempt costs a hash, so they have an end.
+    assert!(late.ask("LOGIN alice@example.org secret").contains("* BYE "));
+    let pop3 = || {
+        let (mut connection, _) = access::pop3::Connection::new(::pop3::Settings::default(), here());
+        let mut heard = Heard::default();
+        let login = b"USER alice@example.org\r\nPASS secret\r\n";
+        house.runtime.block_on(connection.step(login, &house.pop3(), &mut heard)).unwrap();
+        String::from_utf8(heard.bytes).unwrap()
+    };
+    assert!(pop3().contains("-ERR [IN-USE] "));
+    guest(&house).logged_in("bob@example.org");
+    guests.pop();
+    assert!(!pop3().contains("-ERR"));
+    guest(&house).logged_in("alice@example.org");
 }

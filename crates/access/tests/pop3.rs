@@ -247,7 +247,7 @@ fn open(dir: &Path, clock: &Arc<Moved>, directory: &Arc<Directory>) -> (Store, S
     let settings = login::Settings { cost: Cost::CHEAP, ..login::Settings::default() };
     let logins = Logins::new(Arc::clone(directory), settings, Arc::new(Impatient)).unwrap();
     let services = Services::new(
-        Gate::new(store.clone(), Arc::clone(directory)),
+        Gate::new(store.clone(), Arc::clone(directory), 25),
         Arc::new(logins),
         Arc::clone(clock) as Arc<dyn Clock>,
     );

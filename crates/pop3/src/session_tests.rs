@@ -13,6 +13,7 @@ fn answer(session: &mut Session, event: Event) -> String {
             let reply = match (name.as_str(), password.expose()) {
                 ("alice", b"secret") => session.logged_in((2, 320)),
                 ("busy", _) => session.login_failed(LoginFailure::InUse),
+                ("crowd", _) => session.login_failed(LoginFailure::TooManySessions),
                 ("hasty", _) => session.login_failed(LoginFailure::TooSoon),
                 ("away", _) => session.login_failed(LoginFailure::Unavailable(Class::Directory)),
                 _ => session.login_failed(LoginFailure::Wrong),
@@ -47,7 +48,8 @@ const LOGIN: &str = "USER alice\r\nPASS secret\r\n";
 
 #[test]
 fn replies() {
-    let cases: [(&str, &[&str]); 12] = [
+    let cases: [(&str, &[&str]); 13] = [
+        ("USER crowd\r\nPASS x\r\n", &["+OK now the password", "-ERR [IN-USE] the account has too many sessions"]),
         (LOGIN, &["+OK now the password", "+OK 2 messages, 320 octets"]),
         ("PASS secret\r\n", &["-ERR that command is not allowed now"]),
         (

@@ -8,35 +8,49 @@ use mail::{Classified, Secret};
 use super::capability;
 use super::failure::Failure;
 use super::session::Session;
+use crate::gate::GateError;
 
 pub(super) async fn run(session: &mut Session, user: &str, password: Secret) -> Result<Reply, Failure> {
     let verified = session.services.logins.verify(user, password, session.peer, Service::Imap).await;
     let login = match verified {
         Ok(login) => login,
-        Err(LoginError::Refused) => return refused(session),
-        Err(error) => return Err(unavailable(&error)),
+        Err(LoginError::Refused) => {
+            let reply = Reply::no("Address or password is wrong").with(Code::AuthenticationFailed);
+            return Err(failed(session, reply));
+        }
+        Err(error) => return Err(failed(session, unavailable(&error))),
     };
-    let opened = session.services.gate.open(&login).await.map_err(|error| {
-        tracing::warn!(%error, "an account could not be opened");
-        unavailable(&error)
-    })?;
+    let opened = match session.services.gate.open(&login).await {
+        Ok(opened) => opened,
+        Err(error) => {
+            tracing::warn!(%error, "an account could not be opened");
+            return Err(failed(session, not_opened(&error)));
+        }
+    };
     session.opened = Some(opened);
     session.state = State::Authenticated;
     session.framer.authenticated();
     Ok(Reply::ok("Logged in").with(Code::Capability(capability::list(session.state).to_owned())))
 }
 
-fn refused(session: &mut Session) -> Result<Reply, Failure> {
+/// Whatever the reason, an attempt costs us time and the client none: so many,
+/// and the connection ends.
+fn failed(session: &mut Session, reply: Reply) -> Failure {
     session.refused += 1;
     if session.refused >= session.settings.max_refused {
-        return Err(Failure::Bye("Too many refused logins"));
+        return Failure::Bye("Too many refused logins");
     }
-    Ok(Reply::no("Address or password is wrong").with(Code::AuthenticationFailed))
+    reply.into()
 }
 
-fn unavailable(error: &dyn Classified) -> Failure {
-    let mut reply = imap::reply_for(error.class());
-    // "Unavailable" tells the client not to ask the user for a new password.
-    reply.code = Some(Code::Unavailable);
-    reply.into()
+fn not_opened(error: &GateError) -> Reply {
+    match error {
+        GateError::TooManySessions => Reply::no("The account has too many connections").with(Code::Limit),
+        other => unavailable(other),
+    }
+}
+
+/// "Unavailable" tells the client not to ask the user for a new password.
+fn unavailable(error: &dyn Classified) -> Reply {
+    Reply { code: Some(Code::Unavailable), ..imap::reply_for(error.class()) }
 }

@@ -40,7 +40,7 @@ pub struct Settings {
     pub limits: Limits,
     /// Commands that are not understood before the connection ends.
     pub max_errors: u32,
-    /// Refused logins before the connection ends.
+    /// Logins that fail, for whatever reason, before the connection ends.
     pub max_refused: u32,
 }
 

@@ -9,6 +9,7 @@ use mailbox::{FolderName, Message, Mode, StoreError, View};
 use pop3::{Entry, LoginFailure, Maildrop, UniqueId};
 
 use super::{Open, Services};
+use crate::gate::GateError;
 
 pub(super) async fn run(
     name: &Text,
@@ -21,7 +22,7 @@ pub(super) async fn run(
         LoginError::Refused => LoginFailure::Wrong,
         other => LoginFailure::Unavailable(other.class()),
     })?;
-    let opened = services.gate.open(&login).await.map_err(|error| unavailable(&error))?;
+    let opened = services.gate.open(&login).await.map_err(|error| not_opened(&error))?;
     let inbox = FolderName::parse("INBOX").map_err(|error| unavailable(&StoreError::from(error)))?;
     let mailbox = opened.mailbox(&inbox).await.map_err(|error| unavailable(&error))?;
     let lease = services.leases.take(mailbox.id(), services.now()).ok_or(LoginFailure::InUse)?;
@@ -36,6 +37,13 @@ fn maildrop(view: &View) -> Maildrop {
     let validity = view.uid_validity.0;
     let entry = |message: &Message| Entry::new(message.wsize, UniqueId::Numbers { uid: message.uid.get(), validity });
     Maildrop::new(view.messages.iter().map(entry).collect())
+}
+
+fn not_opened(error: &GateError) -> LoginFailure {
+    match error {
+        GateError::TooManySessions => LoginFailure::TooManySessions,
+        other => unavailable(other),
+    }
 }
 
 fn unavailable(error: &dyn Classified) -> LoginFailure {

@@ -40,6 +40,9 @@ impl login::Clock for Impatient {
     }
 }
 
+/// The most sessions of one person.
+pub const SESSIONS: usize = 25;
+
 /// A server without sockets.
 pub struct House {
     pub runtime: Rc<tokio::runtime::Runtime>,
@@ -81,6 +84,11 @@ impl House {
         self.runtime.block_on(self.services.gate.open(&login)).unwrap_or_else(|error| panic!("{error}"))
     }
 
+    /// The other protocol, behind the same gate.
+    pub fn pop3(&self) -> access::pop3::Services {
+        access::pop3::Services::new(self.services.gate.clone(), Arc::clone(&self.logins), Arc::new(Noon))
+    }
+
     pub fn put(&self, message: &[u8], flags: Flags, day: i64) {
         let date = InternalDate { secs: 1_057_049_557 + day * 86_400, offset_minutes: 120 };
         let as_ = AppendAs { flags, keywords: Vec::new(), internal_date: Some(date) };
@@ -120,7 +128,7 @@ async fn open(folder: &Path) -> (Store, Services, Arc<Logins>) {
     let settings = login::Settings { cost: Cost::CHEAP, ..login::Settings::default() };
     let logins = Arc::new(Logins::new(Arc::clone(&directory), settings, Arc::new(Impatient)).unwrap());
     let services = Services {
-        gate: Gate::new(store.clone(), directory),
+        gate: Gate::new(store.clone(), directory, SESSIONS),
         logins: Arc::clone(&logins),
         spool,
         blocking,

@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 pub use manual::manual;
 pub use problem::{ConfigError, Problem};
 pub use sections::{
-    Directory, Imap, Index, Judge, Listeners, Log, LogFormat, Login, Mail, Pop3, Scan, Server, Smtp, Tls,
+    Directory, Imap, Index, Judge, Limits, Listeners, Log, LogFormat, Login, Mail, Pop3, Scan, Server, Smtp, Tls,
 };
 pub use value::{DatabaseUrl, Listen, UserName};
 
@@ -64,6 +64,8 @@ pub struct Config {
     pub pop3: Pop3,
     /// `[login]`
     pub login: Login,
+    /// `[limits]`
+    pub limits: Limits,
     /// `[[rule]]`
     pub rules: rules::Rules,
 }
@@ -111,6 +113,7 @@ impl Config {
             imap: sections::imap(document),
             pop3: sections::pop3(document),
             login: sections::login(document),
+            limits: sections::limits(document),
             rules: rule::rules(document),
             server,
         }

@@ -2,6 +2,7 @@
 //! its own.
 
 use std::future::Future;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,7 +72,7 @@ impl Doors {
         };
         let logins = Logins::new(Arc::clone(&parts.directory), settings, Arc::new(login::SystemClock::default()));
         let logins = Arc::new(logins.map_err(|error| Failure::failed(error.to_string()))?);
-        let gate = Gate::new(parts.store.clone(), Arc::clone(&parts.directory));
+        let gate = Gate::new(parts.store.clone(), Arc::clone(&parts.directory), config.limits.connections_per_account);
         let tls = match reloadable.tls() {
             Some(tls) => {
                 Some(UserTls { imap: tls.config(tls::Protocol::Imap)?, pop3: tls.config(tls::Protocol::Pop3)? })
@@ -108,6 +109,9 @@ impl Doors {
                 tokio::select! {
                     accepted = listener.accept() => match accepted {
                         Ok((stream, peer)) => doors.enter(key, stream, peer),
+                        // It broke before it was accepted, and the next one
+                        // may wait already.
+                        Err(error) if is_of_the_peer(&error) => {}
                         // Too many open files, mostly: those of connections
                         // that end are needed first.
                         Err(error) => {
@@ -176,6 +180,22 @@ impl Inner {
     }
 }
 
+/// Linux hands errors of a connection that waits on as those of accept (accept(2)).
+/// A pause after each would let one peer keep all others waiting.
+fn is_of_the_peer(error: &io::Error) -> bool {
+    use io::ErrorKind as Kind;
+    matches!(
+        error.kind(),
+        Kind::ConnectionAborted
+            | Kind::ConnectionReset
+            | Kind::Interrupted
+            | Kind::TimedOut
+            | Kind::HostUnreachable
+            | Kind::NetworkUnreachable
+            | Kind::NetworkDown
+    )
+}
+
 /// Users' ports speak TLS from the first byte, or nothing.
 async fn secure(stream: Stream, config: Option<Arc<ServerConfig>>) -> Option<Stream> {
     match timeout(HANDSHAKE, stream.into_tls(config?)).await {
@@ -220,4 +240,20 @@ fn run(serve: impl Future<Output = ()> + Send + 'static, held: Held, span: traci
             figures::incident();
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_own_trouble_is_waited_out() {
+        for (errno, expected) in [
+            (rustix::io::Errno::CONNABORTED, true),
+            (rustix::io::Errno::NETDOWN, true),
+            (rustix::io::Errno::MFILE, false),
+        ] {
+            assert_eq!(is_of_the_peer(&errno.into()), expected, "{errno}");
+        }
+    }
 }

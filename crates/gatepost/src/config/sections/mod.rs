@@ -7,11 +7,11 @@ mod server;
 mod storage;
 
 pub use judging::{Judge, Scan};
-pub use protocols::{Imap, Login, Pop3, Smtp, Smtputf8};
+pub use protocols::{Imap, Limits, Login, Pop3, Smtp, Smtputf8};
 pub use server::{Listeners, Log, LogFormat, Server, Tls};
 pub use storage::{Directory, Index, Mail};
 
 pub(super) use judging::{judge, scan};
-pub(super) use protocols::{imap, login, pop3, smtp};
+pub(super) use protocols::{imap, limits, login, pop3, smtp};
 pub(super) use server::{listen, log, server, tls};
 pub(super) use storage::{directory, index, mail};

@@ -1,4 +1,4 @@
-//! `[smtp]`, `[imap]`, `[pop3]` and `[login]`.
+//! `[smtp]`, `[imap]`, `[pop3]`, `[login]` and `[limits]`.
 
 use std::time::Duration;
 
@@ -59,6 +59,11 @@ impl Words for Smtputf8 {
     const ALL: &'static [(&'static str, Self)] = &[("on", Self::On), ("off", Self::Off)];
 }
 
+const SMTPUTF8: &str = "`on` offers SMTPUTF8 (RFC 6531). Mail with such addresses is shown as it is, so switch it on \
+    only where all users' programs can read it.";
+const MIN_RATE: &str =
+    "Data that comes slower than so many bytes a second, on average, ends the connection; 0 for no such limit.";
+
 pub(in super::super) fn smtp(document: &Document<'_>) -> Smtp {
     let s = document.section("smtp", "Limits of SMTP and LMTP.");
     let five_minutes = Duration::from_secs(300);
@@ -68,82 +73,44 @@ pub(in super::super) fn smtp(document: &Document<'_>) -> Smtp {
             .get(
                 "max_recipients",
                 Number::<1, 100_000>(100),
-                "The most recipients of one message; \
-            RFC 5321 asks for 100.",
+                "The most recipients of one message; RFC 5321 asks for 100.",
             )
             .usize(),
         max_line: s.get("max_line", Number::<512, 65_536>(2048), "The longest command line in bytes.").usize(),
         max_errors: s
-            .get(
-                "max_errors",
-                Number::<1, 10_000>(20),
-                "So many errors are answered, then the connection \
-            ends.",
-            )
+            .get("max_errors", Number::<1, 10_000>(20), "So many errors are answered, then the connection ends.")
             .u32(),
         max_idle_commands: s
             .get(
                 "max_idle_commands",
                 Number::<1, 10_000>(100),
-                "So many commands between two messages \
-            may move no mail.",
+                "So many commands between two messages may move no mail.",
             )
             .u32(),
         max_skip: s
-            .get(
-                "max_skip",
-                Size(256 << 20),
-                "How much of a message that is refused already is read and thrown \
-            away.",
-            )
+            .get("max_skip", Size(256 << 20), "How much of a message that is refused already is read and thrown away.")
             .0,
         max_transactions: s
-            .get(
-                "max_transactions",
-                Number::<1, 100_000>(100),
-                "The most messages of one \
-            connection.",
-            )
+            .get("max_transactions", Number::<1, 100_000>(100), "The most messages of one connection.")
             .u32(),
         bare_newline_in_bdat: s
             .get(
                 "bare_newline_in_bdat",
                 Choice(BareNewline::Repair),
-                "What happens to a bare CR or \
-            LF in BDAT. In DATA it is always refused.",
+                "What happens to a bare CR or LF in BDAT. In DATA it is always refused.",
             )
             .0,
-        smtputf8: s
-            .get(
-                "smtputf8",
-                Choice(Smtputf8::Off),
-                "`on` offers SMTPUTF8 (RFC 6531). Mail with such addresses is shown as it is, \
-            so switch it on only where all users' programs can read it.",
-            )
-            .0,
+        smtputf8: s.get("smtputf8", Choice(Smtputf8::Off), SMTPUTF8).0,
         command_timeout: s.get(
             "command_timeout",
             five_minutes,
-            "How long to wait for a command (RFC 5321 §4.5.3.2: \
-            five minutes).",
+            "How long to wait for a command (RFC 5321 §4.5.3.2: five minutes).",
         ),
         data_timeout: s.get("data_timeout", five_minutes, "How long to wait for a block of data."),
-        min_rate: s
-            .get(
-                "min_rate",
-                Size(100),
-                "Data that comes slower than so many bytes a second, on average, ends \
-            the connection; 0 for no such limit.",
-            )
-            .0,
+        min_rate: s.get("min_rate", Size(100), MIN_RATE).0,
         connections: s.get("connections", Number::<1, 1_000_000>(1_000), "The most connections at a time.").usize(),
         connections_per_network: s
-            .get(
-                "connections_per_network",
-                Number::<1, 1_000_000>(25),
-                "The most from one IPv4 \
-            address or IPv6 /64.",
-            )
+            .get("connections_per_network", Number::<1, 1_000_000>(25), "The most from one IPv4 address or IPv6 /64.")
             .usize(),
     }
 }
@@ -198,12 +165,7 @@ pub(in super::super) fn imap(document: &Document<'_>) -> Imap {
             .u32(),
         connections: s.get("connections", Number::<1, 1_000_000>(2_000), "The most connections at a time.").usize(),
         connections_per_network: s
-            .get(
-                "connections_per_network",
-                Number::<1, 1_000_000>(100),
-                "The most from one IPv4 \
-            address or IPv6 /64.",
-            )
+            .get("connections_per_network", Number::<1, 1_000_000>(100), "The most from one IPv4 address or IPv6 /64.")
             .usize(),
     }
 }
@@ -247,12 +209,7 @@ pub(in super::super) fn pop3(document: &Document<'_>) -> Pop3 {
             .u32(),
         connections: s.get("connections", Number::<1, 1_000_000>(500), "The most connections at a time.").usize(),
         connections_per_network: s
-            .get(
-                "connections_per_network",
-                Number::<1, 1_000_000>(50),
-                "The most from one IPv4 \
-            address or IPv6 /64.",
-            )
+            .get("connections_per_network", Number::<1, 1_000_000>(50), "The most from one IPv4 address or IPv6 /64.")
             .usize(),
     }
 }
@@ -266,21 +223,38 @@ pub struct Login {
     pub hashers: usize,
 }
 
+const FAILURE_AFTER: &str =
+    "A failed login is answered after this time, whatever the reason, so that nothing can be read from the time.";
+
 pub(in super::super) fn login(document: &Document<'_>) -> Login {
     let s = document.section("login", "Passwords.");
     Login {
-        failure_after: s.get(
-            "failure_after",
-            Duration::from_millis(300),
-            "A failed login is answered after this time, \
-            whatever the reason, so that nothing can be read from the time.",
-        ),
+        failure_after: s.get("failure_after", Duration::from_millis(300), FAILURE_AFTER),
         hashers: s
             .get(
                 "hashers",
                 Number::<1, 1_000>(2),
-                "How many passwords are verified at once; each argon2id hash needs \
-            about 20 MB.",
+                "How many passwords are verified at once; each argon2id hash needs about 20 MB.",
+            )
+            .usize(),
+    }
+}
+
+/// `[limits]`
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// The most connections of one account, IMAP and POP3 together.
+    pub connections_per_account: usize,
+}
+
+pub(in super::super) fn limits(document: &Document<'_>) -> Limits {
+    let s = document.section("limits", "Limits over all protocols.");
+    Limits {
+        connections_per_account: s
+            .get(
+                "connections_per_account",
+                Number::<1, 100_000>(25),
+                "The most connections of one account at a time, IMAP and POP3 together.",
             )
             .usize(),
     }
