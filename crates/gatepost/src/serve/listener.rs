@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener as StdTcpListener};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixListener as StdUnixListener;
 use std::path::Path;
 
@@ -86,8 +86,9 @@ fn bind_unix(path: &Path) -> io::Result<StdUnixListener> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    if path.exists() {
-        if std::os::unix::net::UnixStream::connect(path).is_ok() {
+    if let Ok(there) = fs::symlink_metadata(path) {
+        // A wrong path must not cost a file.
+        if !there.file_type().is_socket() || std::os::unix::net::UnixStream::connect(path).is_ok() {
             return Err(io::ErrorKind::AddrInUse.into());
         }
         fs::remove_file(path)?;
@@ -118,7 +119,8 @@ impl Listener {
         match self {
             Self::Tcp(listener) => {
                 let (stream, peer) = listener.accept().await?;
-                stream.set_nodelay(true)?;
+                // A connection that is broken already shows that when it is read.
+                let _ = stream.set_nodelay(true);
                 Ok((Stream::Tcp(stream), Some(peer.ip().to_canonical())))
             }
             Self::Unix(listener) => Ok((Stream::Unix(listener.accept().await?.0), None)),
@@ -148,5 +150,10 @@ mod tests {
         let error = Bound::bind("lmtp", &listen).unwrap_err();
         assert!(error.to_string().contains("lmtp"), "{error}");
         drop(held);
+        // What is no socket is somebody's.
+        let file = dir.path().join("mail.txt");
+        fs::write(&file, "mine").unwrap();
+        assert!(Bound::bind("lmtp", &Listen::Unix(file.clone())).is_err());
+        assert_eq!(fs::read(&file).unwrap(), b"mine");
     }
 }

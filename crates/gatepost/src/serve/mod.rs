@@ -62,7 +62,8 @@ fn give_sockets(config: &Config) -> Result<(), Failure> {
     let user = privileges::find(name)?;
     for (key, listen) in config.listen.all() {
         let Listen::Unix(path) = listen else { continue };
-        std::os::unix::fs::chown(path, Some(user.uid), Some(user.gid))
+        // The link itself, if whoever owns the folder has put one there meanwhile.
+        std::os::unix::fs::lchown(path, Some(user.uid), Some(user.gid))
             .map_err(|error| Failure::failed(format!("[listen] {key}: {}: {error}", path.display())))?;
     }
     Ok(())

@@ -2,7 +2,7 @@
 //! certificates for the connections to come, the level of the log. Ports,
 //! databases and folders need a restart.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -14,6 +14,7 @@ use transaction::{Deliverer, Judge, Quarantine, Recipients};
 use super::open::Parts;
 use super::site::{Site, Sites};
 use super::smtp::Times;
+use crate::commands::worker_beside;
 use crate::config::Config;
 use crate::logging::Logs;
 use crate::output::Failure;
@@ -117,11 +118,4 @@ fn site(config: &Config, parts: &Parts, tls: Option<&ServerTls>, scanner: Option
         ids: Arc::clone(&parts.ids),
         hostname,
     })
-}
-
-/// The worker's program lies beside our own.
-#[must_use]
-pub fn worker_beside() -> PathBuf {
-    let own = std::env::current_exe().unwrap_or_default();
-    own.with_file_name("gatepost-avscan")
 }
