@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::figures;
 use super::open::Parts;
 use super::reload::Reloadable;
 use crate::metrics as names;
@@ -60,11 +61,19 @@ where
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                _ = ticks.tick() => work(with.clone()).await,
+                _ = ticks.tick() => guarded(work(with.clone())).await,
                 _ = stopping.changed() => return,
             }
         }
     })
+}
+
+/// An error of our own ends this round, not all that come after it.
+async fn guarded(work: impl Future<Output = ()> + Send + 'static) {
+    if let Err(error) = tokio::spawn(work).await {
+        tracing::error!(%error, "an error of our own ended a task beside the connections");
+        figures::incident();
+    }
 }
 
 /// A domain that was seen here and is gone tomorrow without having been removed
@@ -110,5 +119,29 @@ fn show(scanner: &Scanner) {
     metrics::counter!(names::SCANNER_CRASHES).absolute(status.crashes);
     if let Some(loaded) = status.loaded {
         gauge!(names::SIGNATURES).set(f64::from(loaded.signatures));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_round_that_fails_is_not_the_last() {
+        let rounds = Arc::new(AtomicUsize::new(0));
+        let (stop, stopping) = watch::channel(false);
+        let task = every(Duration::from_millis(1), stopping, Arc::clone(&rounds), |rounds| async move {
+            assert!(rounds.fetch_add(1, Ordering::Relaxed) != 1, "the second round fails");
+        });
+        let later = async {
+            while rounds.load(Ordering::Relaxed) < 4 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), later).await.unwrap();
+        stop.send(true).unwrap();
+        task.await.unwrap();
     }
 }
