@@ -357,10 +357,11 @@ impl fmt::Display for DatabaseUrl {
     /// Without user and password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (scheme, rest) = self.0.split_once(':').unwrap_or(("", &self.0));
-        let place = rest.split('?').next().unwrap_or_default();
-        match place.rsplit_once('@') {
-            Some((_, host)) => write!(f, "{scheme}://…@{host}"),
-            None => write!(f, "{scheme}:{place}"),
+        let place = |text: &'_ str| text.split('?').next().unwrap_or_default().to_owned();
+        // A password may have a `?` in it, though it should be escaped.
+        match rest.rsplit_once('@') {
+            Some((_, host)) if scheme != "sqlite" => write!(f, "{scheme}://…@{}", place(host)),
+            _ => write!(f, "{scheme}:{}", place(rest)),
         }
     }
 }

@@ -126,6 +126,7 @@ fn database_urls_never_show_a_password() {
     let cases = [
         ("\"mysql://gp:hunter2@db.example.org/mail?ssl-ca=x\"", "mysql://…@db.example.org/mail"),
         ("\"mysql://gp:hun@ter2@db.example.org/mail\"", "mysql://…@db.example.org/mail"),
+        ("\"mysql://gp:hun?ter2@db.example.org/mail\"", "mysql://…@db.example.org/mail"),
         ("\"sqlite:/var/lib/x.sqlite\"", "sqlite:/var/lib/x.sqlite"),
     ];
     for (text, shown) in cases {
