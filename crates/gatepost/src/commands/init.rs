@@ -3,7 +3,7 @@
 
 use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, chown};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -227,6 +227,9 @@ fn around(hostname: &Domain) -> Vec<HostName> {
     parent.and_then(|parent| parent.parse().ok()).into_iter().collect()
 }
 
+/// Fails where a link is in the way.
+const NO_LINK: i32 = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+
 fn folder(path: &Path, mode: u32, owner: Option<Owner>) -> Result<Made, Failure> {
     let failed = |error: io::Error| Failure::failed(format!("{} cannot be made: {error}", path.display()));
     if path.is_dir() {
@@ -236,9 +239,12 @@ fn folder(path: &Path, mode: u32, owner: Option<Owner>) -> Result<Made, Failure>
         fs::create_dir_all(parent).map_err(failed)?;
     }
     DirBuilder::new().mode(mode).create(path).map_err(failed)?;
+    // By its descriptor: the folder around it may be the server's, whose user
+    // could put a link in its place.
+    let made = OpenOptions::new().read(true).custom_flags(NO_LINK).open(path).map_err(failed)?;
     // The umask may have taken something away.
-    fs::set_permissions(path, Permissions::from_mode(mode)).map_err(failed)?;
-    give(path, owner).map_err(failed)?;
+    made.set_permissions(Permissions::from_mode(mode)).map_err(failed)?;
+    give(&made, owner).map_err(failed)?;
     Ok(Made { path: path.to_owned(), action: "made" })
 }
 
@@ -253,12 +259,12 @@ fn file(path: &Path, content: &[u8], (mode, owner): (u32, Option<Owner>)) -> Res
     };
     opened.write_all(content).and_then(|()| opened.sync_all()).map_err(failed)?;
     opened.set_permissions(Permissions::from_mode(mode)).map_err(failed)?;
-    give(path, owner).map_err(failed)?;
+    give(&opened, owner).map_err(failed)?;
     Ok(Made { path: path.to_owned(), action: "made" })
 }
 
-fn give(path: &Path, owner: Option<Owner>) -> io::Result<()> {
-    owner.map_or(Ok(()), |owner| chown(path, Some(owner.uid), Some(owner.gid)))
+fn give(file: &fs::File, owner: Option<Owner>) -> io::Result<()> {
+    owner.map_or(Ok(()), |owner| fchown(file, Some(owner.uid), Some(owner.gid)))
 }
 
 /// This machine's name if it is a full one, else an example.
