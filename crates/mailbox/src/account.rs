@@ -172,6 +172,13 @@ impl Store {
         }
     }
 
+    /// Forgets all that is remembered of an account: the index may know it no
+    /// more, after it was restored or an account removed by another process.
+    pub(crate) fn forget_account(&self, id: AccountId) {
+        self.inner.accounts.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        self.inner.keys.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, known| *known != id);
+    }
+
     /// Forgets where the account's deliveries go.
     pub(crate) fn forget_targets(&self, id: AccountId) {
         let known = self.inner.accounts.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();

@@ -67,8 +67,8 @@ impl Store {
             .await;
         let (spooled, planned, published) = done.map_err(|error| {
             begun.id = None;
-            // What is remembered of the folders may be why.
-            accounts.into_iter().for_each(|account| self.forget_targets(account));
+            // What is remembered of the accounts may be why.
+            accounts.into_iter().for_each(|account| self.forget_account(account));
             match error {
                 StoreError::FileMissing => StoreError::Disk("a folder is not there any more".to_owned()),
                 other => other,
@@ -89,10 +89,14 @@ impl Store {
                     copies[at].uid = uid_of(*outcome);
                 }
                 if outcomes.contains(&Outcome::Refused) {
+                    copies.iter().for_each(|copy| self.forget_account(copy.account));
+                    if let [only] = &planned[..] {
+                        begun.id = None;
+                        return Err(self.take_back(only.clone()).await);
+                    }
                     // A folder went while its mail came. It was taken, so it
                     // goes to INBOX.
                     begun.acknowledged = Acknowledged::Yes;
-                    copies.iter().for_each(|copy| self.forget_targets(copy.account));
                 } else if all_there {
                     begun.id = None;
                     self.done(spooled).await;
@@ -104,6 +108,23 @@ impl Store {
             self.changed_here(copy.account, copy.mailbox);
         }
         Ok(Delivered { copies })
+    }
+
+    /// The only copy is in a folder that goes, perhaps with its files, and no
+    /// spool entry owes it to INBOX: so nobody keeps it, and the sender comes
+    /// again. Where it went to is no place that anybody reads.
+    async fn take_back(&self, copy: Planned) -> StoreError {
+        let removed = self
+            .blocking(move |store| {
+                let located = copy.arrival().located(&copy.base);
+                Ok(store.open_folder(&copy.path, &copy.dir)?.remove(&[located]).map(drop)?)
+            })
+            .await;
+        match removed {
+            Ok(()) | Err(StoreError::FileMissing) => {}
+            Err(error) => tracing::warn!(%error, "a copy that was not acknowledged stays"),
+        }
+        StoreError::Index("the folder went while its mail came".to_owned())
     }
 
     /// Removes a spool file; where that fails the next start finds all

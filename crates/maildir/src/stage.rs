@@ -31,6 +31,17 @@ pub enum Arrival {
     Cur(Flags),
 }
 
+impl Arrival {
+    /// Where a message of this base name is put.
+    #[must_use]
+    pub fn located(self, base: &BaseName) -> Located {
+        match self {
+            Self::New => Located::in_new(base),
+            Self::Cur(flags) => Located::in_cur(base, flags),
+        }
+    }
+}
+
 /// A message that is durable in `tmp/` and not visible yet. Dropping it
 /// removes it.
 #[derive(Debug)]
@@ -123,10 +134,7 @@ impl Staged {
     /// says; the message is then removed from `tmp/`.
     pub fn publish(mut self, arrival: Arrival) -> Result<Published, Error> {
         self.folder.health().check()?;
-        let located = match arrival {
-            Arrival::New => Located::in_new(&self.base),
-            Arrival::Cur(flags) => Located::in_cur(&self.base, flags),
-        };
+        let located = arrival.located(&self.base);
         let (tmp, to) = (self.folder.tmp(), self.folder.dir_of(located.place));
         let renamed = self.folder.disk().rename(tmp, &self.name, to, &file_name(&located.name)?);
         renamed.map_err(Error::io("publishing a message"))?;
