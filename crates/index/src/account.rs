@@ -58,6 +58,17 @@ impl Index {
         found.ok_or(IndexError::NoSuchRow)
     }
 
+    /// The account that has this Maildir.
+    ///
+    /// # Errors
+    ///
+    /// As any statement.
+    pub async fn account_by_path(&self, maildir_path: &str) -> Result<Option<Account>, IndexError> {
+        self.ready().await?;
+        let text = "SELECT id, address, maildir_path, quota FROM mail_account WHERE maildir_path = ?";
+        Ok(self.pool.fetch_optional(text, args![maildir_path], read).await?)
+    }
+
     /// Makes the row of an account; where somebody else made it first, returns
     /// that one.
     ///

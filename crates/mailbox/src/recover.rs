@@ -1,7 +1,9 @@
 //! Deliveries that did not come to their end: completed from the spool entry,
 //! or taken back where nobody saw anything yet.
 
-use index::{AccountId, Arrival, Flags, FolderRow, InternalDate, NewMessage, Outcome};
+use std::sync::atomic::Ordering;
+
+use index::{AccountId, Arrival, Flags, FolderRow, IndexError, InternalDate, NewMessage, Outcome};
 use mail::SpoolId;
 use maildir::{Located, Piece};
 use spool::{OwedDelivery, Pending, Spooled};
@@ -13,6 +15,7 @@ use crate::store::{dir_of, disk_name};
 use crate::{FolderName, Recovered, Store, StoreError};
 
 /// What is known of one owed copy.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Found {
     /// It has a row, or had one.
     Known,
@@ -20,6 +23,13 @@ enum Found {
     File,
     /// Nothing is there.
     Nothing,
+}
+
+/// One owed copy, its place, and what is there of it.
+struct Owing {
+    delivery: OwedDelivery,
+    place: Place,
+    found: Found,
 }
 
 /// Whether the sender was told that the message was taken.
@@ -59,14 +69,16 @@ impl Store {
     /// [`StoreError::Disk`] where the spool cannot be read.
     pub async fn recover(&self) -> Result<Recovered, StoreError> {
         if let Err(error) = self.begin_generation().await {
-            tracing::warn!(%error, "the generation of the index could not be checked");
+            tracing::warn!(%error, "the generation of the index could not be checked yet");
+            self.inner.generation_owed.store(true, Ordering::Release);
         }
         let recovery = self.blocking(|store| store.inner.spool.recover()).await?;
         for broken in &recovery.broken {
             tracing::error!(id = %broken.id, why = broken.why, "a spool entry cannot be used");
         }
         let mut done = Recovered { taken_back: recovery.leftovers, ..Recovered::default() };
-        for id in recovery.pending {
+        let mut pending = recovery.pending.into_iter();
+        for id in pending.by_ref() {
             match self.settle_entry(id, Acknowledged::Perhaps).await {
                 Ok(Settled::Completed) => done.completed += 1,
                 Ok(Settled::TakenBack) => done.taken_back += 1,
@@ -75,60 +87,99 @@ impl Store {
                     tracing::warn!(%error, %id, "a delivery cannot be completed yet");
                     done.left += 1;
                     self.inner.debts.owe_delivery(id, 0, Acknowledged::Perhaps);
+                    if matches!(error, StoreError::Index(_)) {
+                        break;
+                    }
                 }
             }
+        }
+        // To wait for an index that is away once for each entry would keep the
+        // server from starting.
+        for id in pending {
+            done.left += 1;
+            self.inner.debts.owe_delivery(id, 0, Acknowledged::Perhaps);
         }
         Ok(done)
     }
 
     /// A copy that was published was perhaps acknowledged, so all are owed;
-    /// where none was, the sender cannot have heard 250.
+    /// where none was, the sender cannot have heard 250. What cannot be done
+    /// for one recipient keeps nothing from the others; the entry then stays
+    /// as it is, since it also tells that the message was taken.
     pub(crate) async fn settle_entry(&self, id: SpoolId, acknowledged: Acknowledged) -> Result<Settled, StoreError> {
         let Some(pending) = self.blocking(move |store| store.inner.spool.load(id)).await? else {
             return Ok(Settled::Nothing);
         };
         let Pending { message, owed } = pending;
-        let mut rows = Vec::with_capacity(owed.deliveries.len());
-        let mut missing = Vec::new();
-        let mut places = Vec::with_capacity(owed.deliveries.len());
-        for delivery in &owed.deliveries {
-            let place = self.place_for(delivery).await?;
-            let found = self.look_for(delivery, &place).await?;
-            if !matches!(found, Found::Known) {
-                rows.push(row(&message, &owed.header, delivery, &place.row));
+        let (mut copies, mut failed, mut left) = (Vec::with_capacity(owed.deliveries.len()), None, false);
+        for delivery in owed.deliveries {
+            match self.owing(delivery).await {
+                Ok(Some(copy)) => copies.push(copy),
+                Ok(None) => {
+                    tracing::error!(%id, "a copy was owed to an account that is gone");
+                    left = true;
+                }
+                Err(error @ StoreError::Index(_)) => return Err(error),
+                Err(error) => failed = Some(error),
             }
-            if matches!(found, Found::Nothing) {
-                missing.push((delivery.clone(), place.dir.clone()));
-            }
-            places.push(place);
         }
         let taken = acknowledged == Acknowledged::Yes
-            || missing.len() < owed.deliveries.len()
-            || places.iter().any(|place| place.instead);
+            || left
+            || copies.iter().any(|copy| copy.found != Found::Nothing || copy.place.instead);
         if !taken {
-            let deliveries = owed.deliveries;
-            self.blocking(move |store| {
-                deliveries.iter().for_each(|delivery| store.unstage(delivery, &delivery.folder));
-            })
-            .await;
-            self.done(message).await;
-            return Ok(Settled::TakenBack);
+            return match failed {
+                Some(error) => Err(error),
+                None => self.give_up(message, copies).await,
+            };
         }
         let header = owed.header;
-        let message = self.blocking(move |store| restore(store, message, &header, &missing)).await?;
+        let (message, copies, header, unwritten) =
+            self.blocking(move |store| restore(store, message, header, copies)).await;
+        let missing = copies.iter().filter(|copy| copy.found != Found::Known);
+        let rows = missing.map(|copy| row(&message, &header, &copy.delivery, &copy.place.row)).collect();
         let outcomes = self.inner.index.commit(rows).await?;
-        for place in &places {
-            self.changed_here(place.row.account, place.row.id);
+        for copy in &copies {
+            self.changed_here(copy.place.row.account, copy.place.row.id);
         }
         if outcomes.contains(&Outcome::Refused) {
             return Err(StoreError::Index("a folder takes no row".to_owned()));
+        }
+        if let Some(error) = failed.or(unwritten) {
+            return Err(error);
         }
         self.done(message).await;
         Ok(Settled::Completed)
     }
 
-    async fn place_for(&self, delivery: &OwedDelivery) -> Result<Place, StoreError> {
-        let account = AccountId::new(delivery.account);
+    async fn give_up(&self, message: Spooled, copies: Vec<Owing>) -> Result<Settled, StoreError> {
+        self.blocking(move |store| {
+            copies.iter().for_each(|copy| store.unstage(&copy.delivery, &copy.delivery.folder));
+        })
+        .await;
+        self.done(message).await;
+        Ok(Settled::TakenBack)
+    }
+
+    /// Nothing where the account was removed: its path may be another's now.
+    async fn owing(&self, delivery: OwedDelivery) -> Result<Option<Owing>, StoreError> {
+        let path = delivery.path.as_str();
+        let account = match self.inner.index.account(AccountId::new(delivery.account)).await {
+            Ok(account) if account.maildir_path == path => account.id,
+            Ok(_) => return Ok(None),
+            // An index that was made anew, or restored: whoever has the
+            // Maildir now has adopted it.
+            Err(IndexError::NoSuchRow) => match self.inner.index.account_by_path(path).await? {
+                Some(account) => account.id,
+                None => return Err(StoreError::NoSuchAccount),
+            },
+            Err(error) => return Err(error.into()),
+        };
+        let place = self.place_for(account, &delivery).await?;
+        let found = self.look_for(&delivery, &place).await?;
+        Ok(Some(Owing { delivery, place, found }))
+    }
+
+    async fn place_for(&self, account: AccountId, delivery: &OwedDelivery) -> Result<Place, StoreError> {
         let disk = disk_name(&delivery.folder).unwrap_or_default();
         let mut found = self.inner.index.folder_by_disk(account, disk).await?;
         if found.is_none() {
@@ -167,6 +218,16 @@ impl Store {
         let _ = folder.unstage(&delivery.base);
     }
 
+    /// Begins the generation that [`Store::recover`] could not begin, since no
+    /// number may be given out before it is known whether some were lost.
+    pub(crate) async fn owed_generation(&self) -> Result<(), StoreError> {
+        if self.inner.generation_owed.load(Ordering::Acquire) {
+            self.begin_generation().await?;
+            self.inner.generation_owed.store(false, Ordering::Release);
+        }
+        Ok(())
+    }
+
     async fn begin_generation(&self) -> Result<(), StoreError> {
         let in_file = self.blocking(crate::generation::read).await?;
         let next = self.inner.index.begin_generation(in_file).await?;
@@ -174,22 +235,36 @@ impl Store {
     }
 }
 
-/// Writes the copies that are missing; what a crash left in `tmp/` under their
-/// names goes first. Blocks.
+/// Writes the copies that are missing, and leaves out those that cannot be
+/// written. Blocks.
 fn restore(
     store: &Store,
     message: Spooled,
-    header: &[u8],
-    missing: &[(OwedDelivery, FolderDir)],
-) -> Result<Spooled, StoreError> {
-    for (delivery, dir) in missing {
-        store.unstage(delivery, dir);
-        let folder = store.open_folder(&delivery.path, dir)?;
-        let pieces = [Piece::Bytes(&delivery.trace), Piece::Bytes(header), message.body()];
-        let staged = folder.stage(&delivery.base, &pieces, delivery.received_secs)?;
-        let _: Vec<Located> = folder.settle(vec![staged.publish(arrival(delivery.flags))?])?;
+    header: Vec<u8>,
+    copies: Vec<Owing>,
+) -> (Spooled, Vec<Owing>, Vec<u8>, Option<StoreError>) {
+    let (mut there, mut failed) = (Vec::with_capacity(copies.len()), None);
+    for copy in copies {
+        match copy.found {
+            Found::Nothing => match write(store, &message, &header, &copy) {
+                Ok(()) => there.push(copy),
+                Err(error) => failed = Some(error),
+            },
+            Found::Known | Found::File => there.push(copy),
+        }
     }
-    Ok(message)
+    (message, there, header, failed)
+}
+
+/// What a crash left in `tmp/` under the copy's name goes first.
+fn write(store: &Store, message: &Spooled, header: &[u8], copy: &Owing) -> Result<(), StoreError> {
+    let (delivery, dir) = (&copy.delivery, &copy.place.dir);
+    store.unstage(delivery, dir);
+    let folder = store.open_folder(&delivery.path, dir)?;
+    let pieces = [Piece::Bytes(&delivery.trace), Piece::Bytes(header), message.body()];
+    let staged = folder.stage(&delivery.base, &pieces, delivery.received_secs)?;
+    let _: Vec<Located> = folder.settle(vec![staged.publish(arrival(delivery.flags))?])?;
+    Ok(())
 }
 
 fn row(message: &Spooled, header: &[u8], delivery: &OwedDelivery, place: &FolderRow) -> NewMessage {

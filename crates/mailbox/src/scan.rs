@@ -31,6 +31,10 @@ pub(crate) struct Looks {
     settled: Option<(Timestamp, Timestamp)>,
     /// When the last look began and ended, in milliseconds since 1970.
     last_ms: (i64, i64),
+    /// How many looks have begun, and the last of them that saw something.
+    /// Counted, since the clock may be set back.
+    begun: u64,
+    seen: u64,
     /// Whether this process has looked at all.
     looked: bool,
 }
@@ -77,12 +81,12 @@ impl Store {
     pub(crate) async fn scan(&self, mailbox: &Mailbox, eager: Eager) -> Result<(), StoreError> {
         let state = self.folder_state(mailbox.id);
         let now_ms = self.now_ms();
-        let settled = {
+        let (settled, begun) = {
             let looks = state.looks.lock().unwrap_or_else(PoisonError::into_inner);
             if eager == Eager::Calm && looks.is_fresh(now_ms) {
                 return Ok(());
             }
-            looks.settled
+            (looks.settled, looks.begun)
         };
         let row = self.row(mailbox).await?;
         let (path, dir) = self.place_of(&row).await?;
@@ -98,7 +102,7 @@ impl Store {
         }
         let _inside = state.gate.enter().await;
         // Somebody else may have looked while we waited.
-        if state.looks.lock().unwrap_or_else(PoisonError::into_inner).last_ms.0 > now_ms {
+        if state.looks.lock().unwrap_or_else(PoisonError::into_inner).seen > begun {
             return Ok(());
         }
         self.look(mailbox, &folder).await
@@ -106,7 +110,11 @@ impl Store {
 
     async fn look(&self, mailbox: &Mailbox, folder: &Folder) -> Result<(), StoreError> {
         let state = self.folder_state(mailbox.id);
-        let looked = state.looks.lock().unwrap_or_else(PoisonError::into_inner).looked;
+        let (this, looked) = {
+            let mut looks = state.looks.lock().unwrap_or_else(PoisonError::into_inner);
+            looks.begun += 1;
+            (looks.begun, looks.looked)
+        };
         let began_ms = self.now_ms();
         // The rows come first: a file whose row is made or goes meanwhile is
         // then at worst new or missing, and never a ghost.
@@ -127,6 +135,7 @@ impl Store {
             let mut looks = state.looks.lock().unwrap_or_else(PoisonError::into_inner);
             let plan = merge(&rows, &listing, now_ms, &mut looks.memory);
             looks.last_ms = (began_ms, now_ms);
+            looks.seen = this;
             looks.settled = None;
             plan
         };

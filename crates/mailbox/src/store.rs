@@ -1,7 +1,7 @@
 //! The store: one handle through which everybody reaches mail at rest.
 
 use std::collections::HashMap;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicBool, AtomicI64};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -36,6 +36,8 @@ pub(crate) struct Inner {
     pub(crate) folders: Mutex<HashMap<MailboxId, Arc<FolderState>>>,
     pub(crate) watches: Watches,
     pub(crate) debts: Debts,
+    /// Whether the generation of the index is still to be begun.
+    pub(crate) generation_owed: AtomicBool,
     /// When the quarantine was last looked through, in seconds since 1970.
     pub(crate) expired_at: AtomicI64,
 }
@@ -84,6 +86,7 @@ impl Store {
             folders: Mutex::default(),
             watches: Watches::default(),
             debts: Debts::default(),
+            generation_owed: AtomicBool::new(false),
             expired_at: AtomicI64::new(0),
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -102,6 +105,7 @@ impl Store {
     /// What a delivery would fail with.
     pub async fn check(&self) -> Result<(), StoreError> {
         self.inner.root.health().check()?;
+        self.owed_generation().await?;
         Ok(self.inner.index.is_there().await?)
     }
 

@@ -26,6 +26,14 @@ pub(crate) struct Debts {
     lists: Mutex<BTreeSet<(AccountId, MailboxId)>>,
 }
 
+/// What comes after a delivery that was tried again.
+#[derive(PartialEq, Eq)]
+enum Next {
+    Go,
+    /// The index is away; each further one would wait for it in vain.
+    Later,
+}
+
 impl Debts {
     pub(crate) fn owe_delivery(&self, id: SpoolId, since: i64, acknowledged: Acknowledged) {
         self.deliveries.lock().unwrap_or_else(PoisonError::into_inner).insert(id, (since, acknowledged));
@@ -47,7 +55,8 @@ impl Debts {
 
     fn due_deliveries(&self, now: i64) -> Vec<(SpoolId, Acknowledged)> {
         let all = self.deliveries.lock().unwrap_or_else(PoisonError::into_inner);
-        let due = all.iter().filter(|(_, (since, _))| *since <= now - PATIENCE_SECS);
+        // One of the future is from before the clock was set back.
+        let due = all.iter().filter(|(_, (since, _))| !(0..PATIENCE_SECS).contains(&now.saturating_sub(*since)));
         due.map(|(id, (_, acknowledged))| (*id, *acknowledged)).collect()
     }
 
@@ -65,8 +74,13 @@ impl Store {
     /// sidecar files, expiry of the quarantine. Call it about once a second,
     /// one call at a time; never fails, logs what did not work.
     pub async fn tick(&self) {
+        if let Err(error) = self.owed_generation().await {
+            tracing::warn!(%error, "the generation of the index could not be checked yet");
+        }
         for (id, acknowledged) in self.inner.debts.due_deliveries(self.now_secs()) {
-            self.retry_delivery(id, acknowledged).await;
+            if self.retry_delivery(id, acknowledged).await == Next::Later {
+                break;
+            }
         }
         self.pay_renames().await;
         self.pay_lists().await;
@@ -80,17 +94,19 @@ impl Store {
         self.inner.index.close().await;
     }
 
-    async fn retry_delivery(&self, id: SpoolId, acknowledged: Acknowledged) {
+    async fn retry_delivery(&self, id: SpoolId, acknowledged: Acknowledged) -> Next {
         match self.settle_entry(id, acknowledged).await {
             Ok(settled) => {
                 self.inner.debts.deliveries.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
                 if matches!(settled, Settled::Completed) {
                     tracing::info!(%id, "a delivery was completed later");
                 }
+                Next::Go
             }
             Err(error) => {
                 tracing::warn!(%error, %id, "a delivery cannot be completed yet");
                 self.inner.debts.owe_delivery(id, self.now_secs(), acknowledged);
+                if matches!(error, StoreError::Index(_)) { Next::Later } else { Next::Go }
             }
         }
     }

@@ -92,6 +92,12 @@ impl World {
         self.disk.set_now(self.secs());
     }
 
+    /// Somebody sets the clock back.
+    pub fn set_back(&self, secs: u64) {
+        self.clock.0.fetch_sub(secs * 1_000_000, Ordering::Relaxed);
+        self.disk.set_now(self.secs());
+    }
+
     pub async fn account(&self, name: &str) -> AccountId {
         self.account_with(name, Quota::Unlimited).await
     }
