@@ -19,7 +19,7 @@ const MAX_REASON: usize = 500;
 const MAX_SENDER: usize = 320;
 /// How often expiry looks, in seconds.
 const EXPIRE_EVERY_SECS: i64 = 60;
-/// How many objects one look removes.
+/// How many objects are read at a time when some are removed.
 const EXPIRE_AT_ONCE: u32 = 200;
 
 impl Store {
@@ -159,14 +159,21 @@ impl Store {
     async fn expire(&self, now: i64) -> Result<(), StoreError> {
         let age = i64::try_from(self.inner.settings.quarantine_age.as_secs()).unwrap_or(i64::MAX);
         let mut bytes = self.inner.index.quarantine_bytes().await?;
-        for object in self.inner.index.oldest_objects(EXPIRE_AT_ONCE).await? {
-            if object.created > now.saturating_sub(age) && bytes <= self.inner.settings.quarantine_bytes {
-                break;
+        // Until it is enough: whoever sends viruses as fast as he can must not
+        // fill the disk faster than this empties it.
+        loop {
+            let oldest = self.inner.index.oldest_objects(EXPIRE_AT_ONCE).await?;
+            if oldest.is_empty() {
+                return Ok(());
             }
-            self.remove_object(&object).await?;
-            bytes = bytes.saturating_sub(object.bytes);
+            for object in oldest {
+                if object.created > now.saturating_sub(age) && bytes <= self.inner.settings.quarantine_bytes {
+                    return Ok(());
+                }
+                self.remove_object(&object).await?;
+                bytes = bytes.saturating_sub(object.bytes);
+            }
         }
-        Ok(())
     }
 }
 
