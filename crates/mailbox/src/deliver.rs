@@ -99,7 +99,9 @@ impl Store {
                     begun.acknowledged = Acknowledged::Yes;
                 } else if all_there {
                     begun.id = None;
-                    self.done(spooled).await;
+                    if let Some(spooled) = spooled {
+                        self.done(spooled).await;
+                    }
                 }
             }
             Err(error) => tracing::error!(%error, id = %spooled_id(&begun), "rows are missing and follow later"),

@@ -9,7 +9,8 @@ use crate::{Store, StoreError};
 
 /// Stages all copies, notes in the spool what is owed, and publishes them.
 /// Tells for each copy whether it is there for good; those that are not are
-/// owed by the spool entry, which then stays.
+/// owed by the spool entry, which then stays. The message in the spool comes
+/// back where there is such an entry.
 ///
 /// # Errors
 ///
@@ -19,7 +20,7 @@ pub(crate) fn publish(
     spooled: Spooled,
     header: Vec<u8>,
     planned: &[Planned],
-) -> Result<(Spooled, Vec<bool>), StoreError> {
+) -> Result<(Option<Spooled>, Vec<bool>), StoreError> {
     let mut staged = Vec::with_capacity(planned.len());
     for copy in planned {
         let folder = store.open_folder(&copy.path, &copy.dir)?;
@@ -33,7 +34,8 @@ pub(crate) fn publish(
         spooled.owe(Owed { header, deliveries: planned.iter().map(owed).collect() })?;
     }
     match publish_all(staged, planned) {
-        Ok(published) => Ok((spooled, published)),
+        // Where nothing is owed the spool file goes here, on this thread.
+        Ok(published) => Ok(((planned.len() > 1).then_some(spooled), published)),
         Err(error) => {
             // The sender hears 451 and comes again. If the entry cannot be
             // removed, the next start finds that no copy was published, and
