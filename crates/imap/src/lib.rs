@@ -10,7 +10,6 @@ mod append;
 mod convert;
 pub mod fetch;
 mod framing;
-pub mod mutf7;
 mod parse;
 mod reply;
 mod request;

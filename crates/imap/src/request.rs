@@ -57,11 +57,12 @@ pub enum Numbers {
 pub struct MailboxName(String);
 
 impl MailboxName {
-    /// From what was sent: modified UTF-7, or, as some clients do, UTF-8.
+    /// From what was sent: modified UTF-7 in its one permitted form
+    /// (RFC 3501 §5.1.3), or, as some clients do, UTF-8.
     #[must_use]
     pub fn from_sent(sent: &[u8]) -> Option<Self> {
         let sent = std::str::from_utf8(sent).ok()?;
-        Some(Self(crate::mutf7::decode(sent).unwrap_or_else(|| sent.to_owned())))
+        Some(Self(uidlist::utf7::decode(sent.as_bytes()).unwrap_or_else(|_| sent.to_owned())))
     }
 
     /// The name; nothing is known yet about whether there is such a folder.

@@ -32,7 +32,7 @@ pub fn nstring(out: &mut Vec<u8>, bytes: Option<&[u8]>) {
 /// Appends a folder's name in modified UTF-7: as an atom where it is one, else
 /// as a string.
 pub fn mailbox(out: &mut Vec<u8>, name: &str) {
-    let sent = crate::mutf7::encode(name);
+    let sent = uidlist::utf7::encode(name);
     let is_atom = !sent.is_empty()
         && !sent.eq_ignore_ascii_case("NIL")
         && sent.bytes().all(|b| b.is_ascii_graphic() && !b"(){%*\"\\]".contains(&b));
