@@ -20,5 +20,5 @@ pub use evidence::{Arrival, Evidence, Recipients, RuleAction, RuleHit, Scan, Uns
 pub use header::{HeaderError, Kind, VerdictHeader};
 pub use policy::{OnUnscannable, Policy, RelayReject};
 pub use record::Record;
-pub use reply::{MAX_REPLY_LINE, MAX_REPORT_BASE, refusal};
+pub use reply::MAX_REPORT_BASE;
 pub use token::{Token, TokenError};
