@@ -342,3 +342,20 @@ fn an_account_has_so_many_sessions_over_all_protocols() {
     assert!(!pop3().contains("-ERR"));
     guest(&house).logged_in("alice@example.org");
 }
+
+#[test]
+fn what_is_made_up_of_one_message_has_an_end_and_others_are_shown() {
+    let house = House::new();
+    let header = "X-Long: ".to_owned() + &"a".repeat(60) + "\n";
+    house.put((header.repeat(10_000) + "\nbody\n").as_bytes(), Flags::NONE, 1);
+    house.put(THIRD, Flags::NONE, 1);
+    let mut alice = guest(&house).logged_in("alice@example.org");
+    alice.ask("SELECT INBOX");
+    let items: Vec<String> = (0..8).map(|n| format!("BODY.PEEK[HEADER.FIELDS.NOT (a{n})]")).collect();
+    let heard = alice.ask(&format!("FETCH 3:5 ({})", items.join(" ")));
+    assert!(heard.contains("* 3 FETCH (") && heard.contains("* 5 FETCH ("), "{}", heard.len());
+    assert!(!heard.contains("* 4 FETCH (") && heard.ends_with("at once\r\n"), "{}", heard.len());
+    assert!(heard.contains("\r\nt NO [LIMIT] "));
+    let heard = alice.ask(&format!("FETCH 4 ({})", items[..2].join(" ")));
+    assert!(heard.contains("* 4 FETCH (") && heard.contains("\r\nt OK "));
+}

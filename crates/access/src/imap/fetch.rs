@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use imap::fetch::{Extension, body_structure, envelope, internal_date, label, section_head};
-use imap::response::Reply;
+use imap::response::{Code, Reply};
 use imap::{FetchItem, Numbers, SequenceSet};
 use mailbox::{FlagAction, FlagChange, Flags, OpenMessage, StoreError};
 use mime::Envelope;
@@ -18,6 +18,10 @@ use super::session::Session;
 
 /// How much of a file is read at a time while it is sent.
 const READ: usize = 64 << 10;
+/// What the answer about one message may hold in memory. Sections beyond that
+/// are read from the file as they are sent; what is made up, such as a choice
+/// of header fields asked for in fifty ways, has an end.
+const HELD: usize = 4 << 20;
 
 /// What is asked of each message.
 struct Plan {
@@ -35,21 +39,30 @@ pub(super) async fn run<S: Sink>(
 ) -> Result<Reply, Failure> {
     let plan = Plan::new(items, numbers);
     let picked = session.selected()?.1.pick(numbers, set)?;
-    let mut missing = false;
+    let (mut missing, mut too_much) = (false, false);
     for numbered in picked {
         match one(session, &plan, numbered, out).await {
             Ok(()) => {}
             Err(Trouble::Message(StoreError::Expunged | StoreError::FileMissing)) => missing = true,
             Err(Trouble::Message(error)) => return Err(error.into()),
+            // Others of this command may be small, and whoever sent this one
+            // must not keep them from the user.
+            Err(Trouble::TooMuch) => too_much = true,
             Err(Trouble::Other(failure)) => return Err(failure),
         }
     }
-    Ok(if missing { gone_messages() } else { Reply::ok("Fetched") })
+    Ok(match (missing, too_much) {
+        (_, true) => Reply::no("Too much is asked of one message at once").with(Code::Limit),
+        (true, false) => gone_messages(),
+        (false, false) => Reply::ok("Fetched"),
+    })
 }
 
 /// What may go wrong with one message; some of it concerns that one only.
 enum Trouble {
     Message(StoreError),
+    /// Its answer would hold too much memory.
+    TooMuch,
     Other(Failure),
 }
 
@@ -71,10 +84,10 @@ async fn one<S: Sink>(
     let (file, mut pieces) = match plan.depth {
         Depth::Index => (None, items.into_iter().map(Piece::Index).collect()),
         depth => {
-            let work = move |content: &Content| items.into_iter().map(|item| piece(item, content)).collect();
+            let work = move |content: &Content| pieces(items, content);
             let read = content::with(store, &selected.mailbox, numbered.message.uid, depth, work).await;
-            let (file, pieces): (_, Vec<Piece>) = read.map_err(Trouble::Message)?;
-            (Some(file), pieces)
+            let (file, pieces) = read.map_err(Trouble::Message)?;
+            (Some(file), pieces.ok_or(Trouble::TooMuch)?)
         }
     };
     let mut numbered = numbered;
@@ -102,7 +115,28 @@ enum Piece {
     Long { head: Vec<u8>, range: Range<usize>, window: Range<usize> },
 }
 
-fn piece(item: FetchItem, content: &Content) -> Piece {
+/// All items; nothing where they would hold too much.
+fn pieces(items: Vec<FetchItem>, content: &Content) -> Option<Vec<Piece>> {
+    let mut room = HELD;
+    let within = |item| {
+        let piece = piece(item, content, room);
+        room = room.checked_sub(piece.held())?;
+        Some(piece)
+    };
+    items.into_iter().map(within).collect()
+}
+
+impl Piece {
+    /// Octets in memory.
+    fn held(&self) -> usize {
+        match self {
+            Self::Index(_) => 0,
+            Self::Ready(text) | Self::Long { head: text, .. } => text.len(),
+        }
+    }
+}
+
+fn piece(item: FetchItem, content: &Content, room: usize) -> Piece {
     let mut text = Vec::new();
     match item {
         FetchItem::Flags | FetchItem::Uid | FetchItem::Size | FetchItem::InternalDate => return Piece::Index(item),
@@ -117,7 +151,7 @@ fn piece(item: FetchItem, content: &Content) -> Piece {
         }
         FetchItem::Section { section: wanted, partial, label: name, .. } => {
             label(&mut text, name, &wanted, partial.map(|(from, _)| from));
-            return literal(text, section::octets(content, &wanted, partial));
+            return literal(text, section::octets(content, &wanted, partial, room));
         }
     }
     Piece::Ready(text)

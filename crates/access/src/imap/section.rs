@@ -36,8 +36,9 @@ enum Source {
     Made(Vec<u8>),
 }
 
-/// The octets; nothing where the message has no such part.
-pub(super) fn octets(content: &Content, section: &Section, partial: Option<(u32, u32)>) -> Option<Octets> {
+/// The octets; nothing where the message has no such part. Of the file no more
+/// than fits into `room` is held.
+pub(super) fn octets(content: &Content, section: &Section, partial: Option<(u32, u32)>, room: usize) -> Option<Octets> {
     let source = source(content, section)?;
     let bytes = match &source {
         Source::File(range) => &content.bytes[range.clone()],
@@ -48,7 +49,7 @@ pub(super) fn octets(content: &Content, section: &Section, partial: Option<(u32,
     let (from, length) = partial.map_or((0, total), |(from, length)| (size(from), size(length)));
     let window = from.min(total)..from.saturating_add(length).min(total);
     Some(match source {
-        Source::File(range) if window.len() > HELD => Octets::OnDisk { range, window },
+        Source::File(range) if window.len() > HELD.min(room) => Octets::OnDisk { range, window },
         _ => Octets::Held(mime::wire::slice(bytes, window)),
     })
 }
@@ -89,7 +90,7 @@ mod tests {
     fn check(part: &[u32], text: SectionText, partial: Option<(u32, u32)>, expected: Option<&str>) {
         let content = Content { bytes: MESSAGE.to_vec(), structure: Structure::parse(MESSAGE, &Limits::default()) };
         let section = Section { part: part.to_vec(), text };
-        let got = octets(&content, &section, partial).map(|octets| match octets {
+        let got = octets(&content, &section, partial, HELD).map(|octets| match octets {
             Octets::Held(octets) => String::from_utf8_lossy(&octets).into_owned(),
             Octets::OnDisk { .. } => panic!("such short sections are held"),
         });
@@ -114,6 +115,15 @@ mod tests {
     }
 
     #[test]
+    fn without_room_the_file_is_read_once_more() {
+        let content = Content { bytes: MESSAGE.to_vec(), structure: Structure::parse(MESSAGE, &Limits::default()) };
+        let first = Section { part: vec![1], text: SectionText::All };
+        let range = content.structure.find(&[1]).unwrap().body.range();
+        assert_eq!(octets(&content, &first, None, 5), Some(Octets::Held(b"first".to_vec())));
+        assert_eq!(octets(&content, &first, None, 4), Some(Octets::OnDisk { range, window: 0..5 }));
+    }
+
+    #[test]
     fn long_sections_stay_on_disk() {
         let bytes = [b"A: b\n\n".as_slice(), &b"x\n".repeat(HELD)].concat();
         let structure = Structure::parse(&bytes, &Limits::default());
@@ -121,7 +131,7 @@ mod tests {
         let text = Section { part: Vec::new(), text: SectionText::Text };
         let (range, window) = (6..6 + 2 * HELD, 5..2 * HELD + 5);
         let wanted = Some((5, u32::try_from(2 * HELD).unwrap()));
-        assert_eq!(octets(&content, &text, wanted), Some(Octets::OnDisk { range: range.clone(), window }));
-        assert_eq!(octets(&content, &text, None), Some(Octets::OnDisk { range, window: 0..3 * HELD }));
+        assert_eq!(octets(&content, &text, wanted, 4 * HELD), Some(Octets::OnDisk { range: range.clone(), window }));
+        assert_eq!(octets(&content, &text, None, 4 * HELD), Some(Octets::OnDisk { range, window: 0..3 * HELD }));
     }
 }
