@@ -21,10 +21,10 @@ pub(super) async fn run<S: Sink>(
         return Ok(Reply::ok("Done"));
     }
     let pattern = Pattern::new(reference, pattern)?;
-    for folder in session.opened()?.folders().await? {
-        if pattern.fits(&folder.name) {
-            out.put(&list("LIST", &attributes(&folder), SEPARATOR, folder.name.as_str())).await?;
-        }
+    let folders = session.opened()?.folders().await?;
+    let fitting = move || folders.into_iter().filter(|folder| pattern.fits(&folder.name)).collect::<Vec<_>>();
+    for folder in session.services.blocking.run(fitting).await {
+        out.put(&list("LIST", &attributes(&folder), SEPARATOR, folder.name.as_str())).await?;
     }
     Ok(Reply::ok("Done"))
 }

@@ -23,7 +23,7 @@ pub(super) async fn run<S: Sink>(
     }
     let pattern = Pattern::new(reference, pattern)?;
     let subscribed: BTreeSet<FolderName> = session.opened()?.subscriptions().await?.into_iter().collect();
-    for (name, attributes) in listed(&pattern, &subscribed) {
+    for (name, attributes) in session.services.blocking.run(move || listed(&pattern, &subscribed)).await {
         out.put(&list("LSUB", attributes, SEPARATOR, name.as_str())).await?;
     }
     Ok(Reply::ok("Done"))

@@ -5,7 +5,8 @@ use imap::MailboxName;
 use imap::response::{Code, Reply};
 use mailbox::{FolderName, SEPARATOR};
 
-/// Longer than any name; the work of a match is its length times the name's.
+/// Longer than any name; the work of a match is its length times the name's, so
+/// a whole list is gone through where that may take its time.
 const MAX_CHARS: usize = 500;
 
 /// A reference and a pattern put together.
@@ -32,8 +33,10 @@ impl Pattern {
         if matches(&self.0, name.as_str()) {
             return true;
         }
-        let upper: Vec<char> = self.0.iter().map(char::to_ascii_uppercase).collect();
-        name.is_inbox() && matches(&upper, name.as_str())
+        name.is_inbox() && {
+            let upper: Vec<char> = self.0.iter().map(char::to_ascii_uppercase).collect();
+            matches(&upper, name.as_str())
+        }
     }
 }
 
