@@ -104,12 +104,36 @@ async fn commit_group(pool: &Pool, group: Vec<Job>, failed: &AtomicBool) {
         }
         Err(error) => {
             tracing::warn!(%error, deliveries = group.len(), "a group commit failed and is split");
-            for job in group {
-                let own = commit_once(pool, &job.messages).await;
-                failed.store(own.is_err(), Ordering::Release);
-                answer(job, own);
-            }
+            let commit = |messages: Vec<NewMessage>| async move { commit_once(pool, &messages).await };
+            one_by_one(group, failed, commit).await;
         }
+    }
+}
+
+/// How many deliveries may find the database locked before the rest of their
+/// group is not tried: each has waited for it as long as is sensible, and all
+/// those behind them wait too.
+const LOCKED: usize = 2;
+
+async fn one_by_one<C, F>(group: Vec<Job>, failed: &AtomicBool, commit: C)
+where
+    C: Fn(Vec<NewMessage>) -> F,
+    F: Future<Output = Result<Vec<Outcome>, IndexError>>,
+{
+    let mut locked = 0;
+    for job in group {
+        let own = if locked < LOCKED {
+            commit(job.messages.clone()).await
+        } else {
+            Err(IndexError::Commit("the database is locked".to_owned()))
+        };
+        if let Err(IndexError::Sql(error)) = &own
+            && (error.is_conflict() || error.is_away())
+        {
+            locked += 1;
+        }
+        failed.store(own.is_err(), Ordering::Release);
+        answer(job, own);
     }
 }
 
@@ -126,4 +150,42 @@ async fn commit_once(pool: &Pool, messages: &[NewMessage]) -> Result<Vec<Outcome
 /// Whoever stopped waiting finds the rows by the base names.
 fn answer(job: Job, result: Result<Vec<Outcome>, IndexError>) {
     let _ = job.done.send(result);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sql::SqlError;
+    use std::sync::atomic::AtomicUsize;
+
+    /// A database that stays locked is not waited for by each delivery of a
+    /// group in turn; one delivery that cannot be hurts no other.
+    #[tokio::test]
+    async fn a_group_is_split_with_measure() {
+        type Failure = fn() -> IndexError;
+        let cases: [(Failure, usize); 3] = [
+            (|| IndexError::Sql(SqlError::Conflict(sqlx::Error::RowNotFound)), 2),
+            (|| IndexError::Sql(SqlError::Silent { seconds: 1 }), 2),
+            (|| IndexError::Sql(SqlError::Refused(sqlx::Error::RowNotFound)), 9),
+        ];
+        for (failure, tried) in cases {
+            let (failed, calls) = (AtomicBool::new(false), AtomicUsize::new(0));
+            let (group, answers): (Vec<Job>, Vec<_>) = (0..9)
+                .map(|_| {
+                    let (done, answer) = oneshot::channel();
+                    (Job { messages: Vec::new(), done }, answer)
+                })
+                .unzip();
+            let commit = |_| {
+                calls.fetch_add(1, Ordering::SeqCst);
+                std::future::ready(Err(failure()))
+            };
+            one_by_one(group, &failed, commit).await;
+            assert_eq!(calls.load(Ordering::SeqCst), tried);
+            assert!(failed.load(Ordering::Acquire));
+            for answer in answers {
+                assert!(answer.await.is_ok_and(|answer| answer.is_err()));
+            }
+        }
+    }
 }

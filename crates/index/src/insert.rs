@@ -116,7 +116,7 @@ async fn insert_into(
     places: &[usize],
     outcomes: &mut [Outcome],
 ) -> Result<(), IndexError> {
-    let known = known_bases(tx, folder.id, messages, places).await?;
+    let mut known = known_bases(tx, folder.id, messages, places).await?;
     let numbered = places.iter().filter(|at| messages[**at].uid.is_none()).count() as u64;
     let mut next = u64::from(folder.uid_next).saturating_sub(numbered);
     let mut rows: Vec<(Uid, &NewMessage, crate::KeywordSet)> = Vec::with_capacity(places.len());
@@ -135,6 +135,9 @@ async fn insert_into(
             (None, Some(uid)) => match resolve_keywords(tx, &mut folder, &message.keywords).await {
                 Ok(keywords) => {
                     rows.push((uid, message, keywords));
+                    // A delivery and a scan that found its file may be in one
+                    // group.
+                    known.insert(message.base.clone(), Some(uid));
                     Outcome::Inserted(uid)
                 }
                 Err(IndexError::TooManyKeywords) => Outcome::Refused,

@@ -247,6 +247,21 @@ async fn expunged() {
     .await;
 }
 
+/// A delivery, and a scan that found its file before the row was there.
+#[tokio::test]
+async fn twice_in_one_group() {
+    both(|index, _| async move {
+        let (account, inbox) = inbox(&index).await;
+        let twice = vec![message(inbox, "m"), message(inbox, "m"), message(inbox, "n")];
+        let outcomes = index.commit(twice).await.unwrap();
+        assert_eq!(outcomes[..2], [Outcome::Inserted(uid(1)), Outcome::Known(uid(1))]);
+        assert!(matches!(outcomes[2], Outcome::Inserted(_)));
+        let row = index.folder(account, inbox).await.unwrap();
+        assert_eq!((row.messages, row.bytes), (2, 200));
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn more_than_one_transaction_takes() {
     both(|index, _| async move {
