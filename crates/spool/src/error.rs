@@ -30,9 +30,11 @@ impl Classified for Error {
     fn class(&self) -> Class {
         match self {
             // A spool id that is taken, or a name that cannot be, is our own
-            // mistake and not the sender's.
+            // mistake and not the sender's; a spool that is not there is the
+            // disk's, and says nothing of a recipient.
             Self::Disk(error) => match error.class() {
                 Class::Invalid => Class::Internal,
+                Class::Missing => Class::Disk,
                 class => class,
             },
             Self::Incomplete => Class::Disk,
@@ -44,5 +46,18 @@ impl Classified for Error {
 impl From<maildir::BadName> for Error {
     fn from(error: maildir::BadName) -> Self {
         Self::Disk(error.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_of_ours_is_permanent() {
+        for error in [maildir::Error::Missing("x"), maildir::Error::Exists("x"), maildir::BadName.into()] {
+            assert_eq!(Error::Disk(error).class().retry(), mail::Retry::Later);
+        }
+        assert_eq!(Error::Disk(maildir::Error::Missing("x")).class(), Class::Disk);
     }
 }
