@@ -133,7 +133,7 @@ impl Deliverer {
             Ok(()) => Outcome::accepted(&format!("Taken for review, id {id}.")),
             Err(error) => {
                 tracing::error!(%id, %error, "a message could not be kept in quarantine");
-                Outcome::Refused(reply::of_class(error.class()))
+                Outcome::Refused(later(error.class()))
             }
         }
     }
@@ -166,15 +166,21 @@ impl Copies<'_> {
 
 fn deferral(verdict: &Verdict) -> Refusal {
     match verdict {
-        Verdict::Defer { class } => reply::of_class(*class),
+        Verdict::Defer { class } => later(*class),
         _ => reply::internal_error(),
     }
 }
 
-/// A store that does not find what was there at RCPT is out of order; nothing
-/// about the recipient is permanent any more at this point.
 fn refusal_of(error: &StoreError) -> Refusal {
-    match error.class() {
+    later(error.class())
+}
+
+/// What the peer hears of a failure of ours. A store that does not find what
+/// it should have, a configuration or a disk that is wrong: all that may be
+/// right soon, and no class may turn into a permanent refusal here.
+#[must_use]
+pub fn later(class: Class) -> Refusal {
+    match class {
         Class::Missing | Class::Invalid => reply::internal_error(),
         class => reply::of_class(class),
     }

@@ -19,7 +19,7 @@ mod scan;
 pub mod trace;
 
 pub use arrival::{Arrived, Arriving};
-pub use deliver::Deliverer;
+pub use deliver::{Deliverer, later};
 pub use home::{Home, Owner};
 pub use judge::{Envelope, Judge};
 pub use quarantine::Quarantine;

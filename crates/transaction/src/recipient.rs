@@ -9,10 +9,19 @@ use mailbox::{AccountId, Store, StoreError};
 use smtp::{Refusal, reply};
 use thiserror::Error;
 
+use crate::deliver::later;
 use crate::home::{Home, HomeError};
 
 /// A domain that was there so short a time ago did not vanish on purpose.
 const REMEMBERED: Duration = Duration::from_secs(24 * 3600);
+
+/// Octets that our own trace header adds to a message, about: who has no room
+/// for them is full.
+const TRACE: u64 = 512;
+/// The most copies that one transaction makes, unless it has a single recipient:
+/// each is a file with its descriptors, and all are written before the first is
+/// seen.
+const MAX_COPIES: usize = 1000;
 
 /// Answers RCPT.
 #[derive(Clone)]
@@ -57,6 +66,14 @@ impl LocalRecipient {
     #[must_use]
     pub fn copies(&self) -> &[Copy] {
         &self.copies
+    }
+
+    /// Whether the copies for this one and for those before it are few enough
+    /// for one transaction. The first always is.
+    #[must_use]
+    pub fn fits_beside(&self, others: &[Self]) -> bool {
+        let copies: usize = others.iter().map(|other| other.copies.len()).sum();
+        others.is_empty() || copies + self.copies.len() <= MAX_COPIES
     }
 
     /// Whether it is an address at which a human must be reachable
@@ -129,12 +146,7 @@ impl RecipientError {
             Self::InactiveDomain => reply::inactive_domain(),
             Self::ForeignDomain => reply::foreign_domain(),
             Self::OutsideTarget => reply::outside_target(),
-            // A configuration or a store that is wrong may be right soon: no
-            // class of ours may turn into a permanent refusal here.
-            other => match other.class() {
-                Class::Missing | Class::Invalid => reply::internal_error(),
-                class => reply::of_class(class),
-            },
+            other => later(other.class()),
         }
     }
 }
@@ -189,18 +201,19 @@ impl Recipients {
         Ok(copies)
     }
 
-    /// Of several mailboxes behind an alias one that is full does not keep the
-    /// message from the others: only where all are full it is refused here.
+    /// One full mailbox behind an alias defers the alias: its copy cannot be
+    /// dropped, and a message is delivered to all or to nobody. Said here it
+    /// keeps the message from nobody but the alias; said behind DATA it would
+    /// keep it from all recipients of the transaction, each time.
     async fn has_room(&self, copies: &[Copy], size: u64) -> Result<(), RecipientError> {
-        let mut full = 0;
         for copy in copies {
-            match self.store.room_for(copy.account, size).await {
+            match self.store.room_for(copy.account, size.saturating_add(TRACE)).await {
                 Ok(()) => {}
-                Err(StoreError::ExceedsQuota) => full += 1,
+                Err(StoreError::ExceedsQuota) => return Err(RecipientError::OverQuota),
                 Err(error) => return Err(error.into()),
             }
         }
-        if full > 0 && full == copies.len() { Err(RecipientError::OverQuota) } else { Ok(()) }
+        Ok(())
     }
 
     /// A domain that was active within a day and was not removed by command is
@@ -216,6 +229,33 @@ impl Recipients {
             Ok(removed) if removed.contains(&domain) => RecipientError::ForeignDomain,
             Ok(_) => RecipientError::VanishedDomain(domain),
             Err(error) => error.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(copies: i64) -> Result<LocalRecipient, mail::AddressError> {
+        let address = Address::parse("list@example.org")?;
+        let copy = |n| Copy { account: AccountId::new(n), address: address.clone() };
+        let copies = (0..copies).map(copy).collect();
+        Ok(LocalRecipient { given: ForwardPath::Address(address.clone()), domain: None, copies })
+    }
+
+    #[test]
+    fn a_transaction_makes_so_many_copies() {
+        for (before, more, fits) in [
+            (&[][..], 5000, true),
+            (&[1], 999, true),
+            (&[1], 1000, false),
+            (&[5000], 1, false),
+            (&[500, 499], 1, true),
+            (&[500, 499], 2, false),
+        ] {
+            let others: Vec<_> = before.iter().map(|copies| list(*copies).unwrap()).collect();
+            assert_eq!(list(more).unwrap().fits_beside(&others), fits, "{before:?} {more}");
         }
     }
 }

@@ -31,13 +31,14 @@ async fn everybody_at_rcpt() {
         ("alice@elsewhere.example", None, "550 5.7.1"),
         ("alice@[192.0.2.1]", None, "550 5.7.1"),
         ("out@example.org", None, "451 4.3.2"),
-        // Quota: by the size that was promised, and only where all are full.
+        // Quota: by the size that was promised, with room for our trace.
         ("small@example.org", None, "small@example.org"),
-        ("small@example.org", Some(1000), "small@example.org"),
-        ("small@example.org", Some(1001), "452 4.2.2"),
+        ("small@example.org", Some(488), "small@example.org"),
+        ("small@example.org", Some(489), "452 4.2.2"),
         ("small@example.org", Some(u64::MAX), "452 4.2.2"),
         ("alice@example.org", large, "alice@example.org"),
-        ("pair@example.org", large, "alice@example.org small@example.org"),
+        ("pair@example.org", None, "alice@example.org small@example.org"),
+        ("pair@example.org", large, "452 4.2.2"),
         // Always there: the domain's own, or else the site's.
         ("postmaster@example.net", None, "bob@example.net"),
         ("Abuse@example.net", None, "bob@example.net"),
