@@ -37,6 +37,7 @@ mod session;
 mod status;
 mod store;
 mod subscribe;
+mod turn;
 
 pub use output::{Gone, Sink};
 pub use session::{Next, Services, Session, Settings};

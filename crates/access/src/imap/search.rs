@@ -12,6 +12,11 @@ use super::failure::Failure;
 use super::output::{Output, Sink};
 use super::search_test::{Facts, Haystack, Test};
 use super::session::Session;
+use super::turn;
+
+/// So many messages are looked at in a row: a thousand keys on each take some
+/// milliseconds.
+const IN_A_ROW: usize = 256;
 
 pub(super) async fn run<S: Sink>(
     session: &mut Session,
@@ -29,6 +34,9 @@ pub(super) async fn run<S: Sink>(
     let keywords = Arc::new(selected.keywords.clone());
     let mut found = Vec::new();
     for place in 0..selected.messages.len() {
+        if place % IN_A_ROW == IN_A_ROW - 1 {
+            turn::give_way().await;
+        }
         let numbered = selected.numbered(place);
         let facts = Facts {
             number: numbered.number,
