@@ -5,8 +5,14 @@ use mailbox::{Mailbox, OpenMessage, Store, StoreError, Uid};
 use maildir::MessageFile;
 use mime::{Limits, Structure};
 
+use super::room::Room;
+
 /// How much is read at a time where the header alone is wanted.
 const STEP: usize = 16 << 10;
+
+/// How much of large messages all sessions together have in memory. One for the
+/// process, as memory is.
+static ROOM: Room = Room::new(64 << 20);
 
 /// How much of a message a command needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,6 +55,7 @@ pub(super) async fn with<T: Send + 'static>(
     work: impl FnOnce(&Content) -> T + Send + 'static,
 ) -> Result<(OpenMessage, T), StoreError> {
     let opened = store.open_message(mailbox, uid).await?;
+    let _taken = ROOM.take(if depth == Depth::Whole { opened.size() } else { 0 }).await;
     let done = opened.with(move |file| Ok::<_, StoreError>(work(&Content::new(read(file, depth)?)))).await?;
     Ok((opened, done))
 }
@@ -61,7 +68,7 @@ fn read(file: &MessageFile, depth: Depth) -> Result<Vec<u8>, StoreError> {
         Depth::Whole => usize::MAX,
         Depth::Header | Depth::Index => Limits::default().header + STEP,
     };
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(if depth == Depth::Whole { capacity(file.size()) } else { 0 });
     loop {
         let piece = file.read(bytes.len() as u64, if depth == Depth::Whole { STEP * 16 } else { STEP })?;
         let is_end = piece.is_empty();
@@ -74,6 +81,15 @@ fn read(file: &MessageFile, depth: Depth) -> Result<Vec<u8>, StoreError> {
             return Ok(bytes);
         }
     }
+}
+
+/// How large the buffer for a whole message is. The C library keeps blocks below
+/// 32 MiB for the thread that gave them up, and there are many threads; larger
+/// ones come from the system and go back to it at once (mallopt(3),
+/// `M_MMAP_THRESHOLD`). What of them is not written to costs nothing.
+fn capacity(size: u64) -> usize {
+    let size = usize::try_from(size).unwrap_or_default();
+    if size > 1 << 20 { size.max(33 << 20) } else { size }
 }
 
 fn has_empty_line(bytes: &[u8]) -> bool {

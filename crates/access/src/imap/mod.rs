@@ -28,6 +28,7 @@ mod noop;
 mod output;
 mod pattern;
 mod rename;
+mod room;
 mod search;
 mod search_test;
 mod section;
