@@ -10,6 +10,7 @@ mod full;
 mod hostile_imap;
 mod hostile_mail;
 mod house;
+mod large;
 mod limits;
 mod operations;
 mod outside;
