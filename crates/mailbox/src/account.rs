@@ -53,7 +53,7 @@ impl Store {
             }
         }
         let id = match self.inner.index.account_by_key(key.source, &key.foreign_key).await? {
-            Some(account) => self.follow(account, address, quota).await?,
+            Some(account) => self.follow(key, account, address, quota).await?,
             None => self.create(key, address, quota).await?,
         };
         let mut keys = self.inner.keys.lock().unwrap_or_else(PoisonError::into_inner);
@@ -204,6 +204,7 @@ impl Store {
 
     async fn follow(
         &self,
+        key: &AccountKey,
         mut account: Account,
         address: &Address,
         quota: Option<u64>,
@@ -216,18 +217,24 @@ impl Store {
         let state = self.note(&account)?;
         // A crash may have come between the row and the folders.
         if self.inner.index.folder_by_name(account.id, "INBOX").await?.is_none() {
-            self.furnish(account.id, state.path.clone()).await?;
+            self.furnish(key, account.id, state.path.clone()).await?;
         }
         Ok(account.id)
     }
 
     /// The row comes first: it reserves the path. An account of an earlier
-    /// owner of the address keeps its own path, and the new one gets another.
+    /// owner of the address keeps its own path, and the new one gets another,
+    /// also where the index that knew the earlier one is gone.
     async fn create(&self, key: &AccountKey, address: &Address, quota: Option<u64>) -> Result<AccountId, StoreError> {
         let wanted = AccountPath::for_address(address)?;
         for attempt in 1..=PATHS {
             let path = if attempt == 1 { wanted.to_string() } else { format!("{wanted}~{attempt}") };
             let path = AccountPath::parse(&path)?;
+            let (at, owner) = (path.clone(), key.clone());
+            if self.blocking(move |store| crate::owner::is_anothers(store, &at, &owner)).await? {
+                tracing::warn!(%path, %address, "the Maildir there is another account's, which had this address");
+                continue;
+            }
             let new = NewAccount {
                 source: key.source,
                 foreign_key: &key.foreign_key,
@@ -238,7 +245,7 @@ impl Store {
             match self.inner.index.create_account(&new, self.now_secs()).await {
                 Ok(account) => {
                     let state = self.note(&account)?;
-                    self.furnish(account.id, state.path.clone()).await?;
+                    self.furnish(key, account.id, state.path.clone()).await?;
                     return Ok(account.id);
                 }
                 Err(IndexError::Exists) => {}
@@ -249,8 +256,9 @@ impl Store {
     }
 
     /// INBOX comes last: where it is there, all is there.
-    async fn furnish(&self, id: AccountId, path: AccountPath) -> Result<(), StoreError> {
-        self.blocking(move |store| store.inner.root.create_account(&path)).await?;
+    async fn furnish(&self, key: &AccountKey, id: AccountId, path: AccountPath) -> Result<(), StoreError> {
+        let owner = key.clone();
+        self.blocking(move |store| crate::owner::make(store, &path, &owner)).await?;
         for (name, special_use) in USUAL {
             let name = FolderName::parse(name)?;
             match self.create_row(id, &name, Some(special_use)).await {

@@ -18,6 +18,7 @@ mod gate;
 mod generation;
 mod merge;
 mod name;
+mod owner;
 mod publish;
 mod quarantine;
 mod recover;

@@ -156,3 +156,30 @@ async fn a_generation_that_could_not_be_checked_is_checked_later() {
     let done = world.deliver("three", &[alice]).await.unwrap();
     assert!(done.copies()[0].uid.unwrap().get() > 1_000_000, "{done:?}");
 }
+
+/// Two accounts had the same address, one after the other, and a hosted domain
+/// is called as the site's own mail is.
+#[tokio::test]
+async fn an_index_that_was_made_anew_gives_a_maildir_to_nobody_else() {
+    let directory = |key: &str| AccountKey { source: "directory", foreign_key: key.to_owned() };
+    let (alice, postmaster) = ("alice@example.org", "postmaster@localhost");
+    let keys = [(directory("7"), alice), (directory("9"), alice), (directory("8"), postmaster)];
+    let world = World::new();
+    let system = world.store.system_account("postmaster").await.unwrap();
+    world.deliver("of the site", &[system]).await.unwrap();
+    for (key, address) in &keys {
+        let account = world.keyed(key, address).await;
+        world.deliver(&format!("of {}", key.foreign_key), &[account]).await.unwrap();
+    }
+    let anew = World::new();
+    let disk = world.disk.after_power_cut(world.disk.changes(), Loss::all()[0]);
+    let world = World::on(disk, std::sync::Arc::clone(&anew.dir), &anew.url);
+    world.wait(100);
+    // In another order than before.
+    for (key, address) in keys.iter().rev() {
+        let account = world.keyed(key, address).await;
+        assert_eq!(world.read(account, "INBOX").await, [(1, format!("of {}", key.foreign_key))]);
+    }
+    let system = world.store.system_account("postmaster").await.unwrap();
+    assert_eq!(world.read(system, "INBOX").await, [(1, "of the site".to_owned())]);
+}

@@ -91,3 +91,16 @@ async fn bounded_by_age_and_size() {
     assert!(left.iter().map(|object| object.bytes).sum::<u64>() <= 1_000 && left.len() > 3, "{}", left.len());
     assert!(left.iter().all(|object| object.id != young), "the oldest goes first");
 }
+
+/// Whoever sends more in a minute than one look reads.
+#[tokio::test]
+async fn many_at_once_are_bounded_too() {
+    let world = World::new();
+    let keeper = world.store.system_account("quarantine").await.unwrap();
+    for _ in 0..215 {
+        keep(&world, keeper, 1).await;
+    }
+    world.store.tick().await;
+    let left = world.store.quarantined(None).await.unwrap();
+    assert!(left.iter().map(|object| object.bytes).sum::<u64>() <= 1_000 && !left.is_empty(), "{}", left.len());
+}

@@ -64,6 +64,27 @@ impl Account {
         &self.path
     }
 
+    /// Reads a file of the server's beside the Maildir, of at most `cap` octets;
+    /// `None` where there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLarge`], or as the operating system says.
+    pub fn read_beside(&self, name: &Name, cap: usize) -> Result<Option<Vec<u8>>, Error> {
+        self.maker.store.read_file(&self.home, name, cap)
+    }
+
+    /// Writes such a file anew, durably; readers see the old one or the new.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`], with the old one in place.
+    pub fn replace_beside(&self, name: &Name, content: &[u8]) -> Result<(), Error> {
+        self.maker.store.health().check()?;
+        let draft = Name::new(&[name.as_bytes(), b".new"].concat())?;
+        self.maker.store.replace_file(&self.home, name, &draft, content)
+    }
+
     /// Opens a folder; one of `tmp`, `new`, `cur` that is missing is made.
     ///
     /// # Errors

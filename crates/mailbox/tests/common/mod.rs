@@ -108,6 +108,10 @@ impl World {
         self.store.account(&key, &address, quota).await.unwrap()
     }
 
+    pub async fn keyed(&self, key: &AccountKey, address: &str) -> AccountId {
+        self.store.account(key, &Address::parse(address).unwrap(), Quota::Unlimited).await.unwrap()
+    }
+
     /// A message in the spool; its body ends with this text.
     pub fn spooled(&self, text: &str) -> Spooled {
         self.try_spooled(text).unwrap()
