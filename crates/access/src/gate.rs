@@ -5,6 +5,7 @@
 //! cannot, because every name is looked up within the account of the handle.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use directory::{Directory, DirectoryError};
 use login::Login;
@@ -15,6 +16,7 @@ use mailbox::{
 use thiserror::Error;
 
 use crate::seats::{Seat, Seats};
+use crate::standing::Standing;
 
 /// Opens accounts for logins.
 #[derive(Clone)]
@@ -25,12 +27,12 @@ pub struct Gate {
 }
 
 /// Proof that a login opened its own account. Only [`Gate::open`] makes it.
-/// It counts as a session of the account until it and its clones are dropped.
-#[derive(Clone)]
+/// It counts as a session of the account until it is dropped.
 pub struct Opened {
     store: Store,
     account: AccountId,
-    _seat: Arc<Seat>,
+    standing: Standing,
+    _seat: Seat,
 }
 
 /// Why the gate stays shut.
@@ -42,6 +44,9 @@ pub enum GateError {
     /// The row of this address is another one than the login was made for.
     #[error("the account was replaced since the login")]
     Replaced,
+    /// The account or its domain was switched off since the login.
+    #[error("the account was switched off since the login")]
+    SwitchedOff,
     /// The account has as many sessions as it may have.
     #[error("the account has too many sessions")]
     TooManySessions,
@@ -54,7 +59,7 @@ impl Classified for GateError {
     fn class(&self) -> Class {
         match self {
             Self::Directory(error) => error.class(),
-            Self::Replaced => Class::Missing,
+            Self::Replaced | Self::SwitchedOff => Class::Missing,
             Self::TooManySessions => Class::Quota,
             Self::Store(error) => error.class(),
         }
@@ -80,11 +85,16 @@ impl Gate {
         if row.key != login.account() {
             return Err(GateError::Replaced);
         }
-        let seat = Arc::new(self.seats.take(row.key).ok_or(GateError::TooManySessions)?);
+        let credentials = self.directory.credentials(login.address()).await?.ok_or(GateError::Replaced)?;
+        if !credentials.active {
+            return Err(GateError::SwitchedOff);
+        }
+        let seat = self.seats.take(row.key).ok_or(GateError::TooManySessions)?;
         let key = AccountKey { source: "directory", foreign_key: row.key.to_string() };
         let quota = row.quota.map_or(Quota::Unlimited, Quota::Bytes);
         let account = self.store.account(&key, login.address(), quota).await?;
-        Ok(Opened { store: self.store.clone(), account, _seat: seat })
+        let standing = Standing::new(Arc::clone(&self.directory), credentials);
+        Ok(Opened { store: self.store.clone(), account, standing, _seat: seat })
     }
 }
 
@@ -92,6 +102,13 @@ impl Gate {
 /// same name.
 #[allow(clippy::missing_errors_doc, reason = "they stand at the functions of the store")]
 impl Opened {
+    /// Whether the login still holds; asked before a command is obeyed. The
+    /// directory is asked every five seconds at most, and what it said last
+    /// counts while it is away.
+    pub async fn still_holds(&mut self, now: SystemTime) -> bool {
+        self.standing.holds(now).await
+    }
+
     /// All folders, `INBOX` first.
     pub async fn folders(&self) -> Result<Vec<Folder>, StoreError> {
         self.store.folders(self.account).await

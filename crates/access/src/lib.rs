@@ -8,3 +8,4 @@ pub mod gate;
 pub mod imap;
 pub mod pop3;
 mod seats;
+mod standing;

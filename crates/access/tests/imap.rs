@@ -11,6 +11,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use access::imap::{Gone, Next, Session, Settings, Sink};
+use directory::AccountChange;
+use login::{Cost, hash_password};
+use mail::{Address, Secret};
 use mailbox::{Flags, FolderName, Mode};
 use testkit::dialogue::{Stage, Wire, speak_all};
 
@@ -358,4 +361,41 @@ fn what_is_made_up_of_one_message_has_an_end_and_others_are_shown() {
     assert!(heard.contains("\r\nt NO [LIMIT] "));
     let heard = alice.ask(&format!("FETCH 4 ({})", items[..2].join(" ")));
     assert!(heard.contains("* 4 FETCH (") && heard.contains("\r\nt OK "));
+}
+
+fn change(house: &House, change: &AccountChange) {
+    let alice = Address::parse("alice@example.org").unwrap();
+    house.runtime.block_on(house.directory.change_account(&alice, change)).unwrap();
+}
+
+#[test]
+fn a_lock_or_a_new_password_ends_what_was_logged_in() {
+    let active = |yes| AccountChange { active: Some(yes), ..AccountChange::default() };
+    let hash = hash_password(&Secret::from("another"), Cost::CHEAP).unwrap();
+    for what in [active(false), AccountChange { password: Some(hash), ..AccountChange::default() }] {
+        let house = House::new();
+        let mut alice = guest(&house).logged_in("alice@example.org");
+        let mut bob = guest(&house).logged_in("bob@example.org");
+        let mut idle = guest(&house).logged_in("alice@example.org");
+        idle.ask("SELECT INBOX");
+        idle.ask("IDLE");
+        assert!(alice.ask("NOOP").contains("t OK"));
+        change(&house, &what);
+        house.clock.pass(5);
+        assert_eq!(alice.ask("NOOP"), "* BYE The account was switched off or has a new password\r\n");
+        assert_eq!(alice.next, Next::Close);
+        assert!(bob.ask("NOOP").contains("t OK"));
+        let next = house.runtime.block_on(idle.session.announce(&mut idle.heard)).unwrap();
+        assert_eq!((next, idle.hear().starts_with("* BYE ")), (Next::Close, true));
+    }
+}
+
+#[test]
+fn without_the_directory_reading_goes_on() {
+    let house = House::new();
+    let mut alice = guest(&house).logged_in("alice@example.org");
+    change(&house, &AccountChange { active: Some(false), ..AccountChange::default() });
+    house.runtime.block_on(house.directory.close());
+    house.clock.pass(5);
+    assert!(alice.ask("SELECT INBOX").contains("t OK"));
 }

@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime};
 use access::gate::Gate;
 use access::imap::{Gone, Sink};
 use access::pop3::{Connection, Ended, Next, Services};
-use directory::{Directory, NewAccount, NewDomain};
+use directory::{AccountChange, Directory, NewAccount, NewDomain};
 use login::{Cost, Logins, hash_password};
 use mail::{Address, Domain, Secret};
 use mailbox::{
@@ -200,6 +200,11 @@ impl Stage for House {
             }
             ["lose", "index"] => self.runtime.block_on(self.store.index().close()),
             ["lose", "directory"] => self.runtime.block_on(self.directory.close()),
+            ["lock", name] => {
+                let address = Address::parse(&format!("{name}@example.org")).unwrap();
+                let change = AccountChange { active: Some(false), ..AccountChange::default() };
+                self.runtime.block_on(self.directory.change_account(&address, &change)).unwrap();
+            }
             ["expect", count, "messages"] => {
                 assert_eq!(self.inbox().messages.len().to_string(), *count, "{what}");
             }

@@ -17,6 +17,9 @@ use super::selected::{Expunges, Selected};
 use super::{append, authenticate, capability, dispatch, idle};
 use crate::gate::{Gate, Opened};
 
+/// Said to whoever was logged in.
+const LOCKED_OUT: &str = "The account was switched off or has a new password";
+
 /// What sessions work with; one for the whole process.
 pub struct Services {
     /// The way to mailboxes.
@@ -133,7 +136,11 @@ impl Session {
     pub async fn step<S: Sink>(&mut self, sink: &mut S) -> Result<Next, Gone> {
         let mut out = Output::new(sink);
         while let Some(frame) = self.framer.next_frame() {
-            self.frame(frame, &mut out).await?;
+            if self.still_holds().await {
+                self.frame(frame, &mut out).await?;
+            } else {
+                self.farewell(LOCKED_OUT, &mut out).await?;
+            }
             if self.state == State::Logout {
                 out.flush().await?;
                 return Ok(Next::Close);
@@ -166,6 +173,11 @@ impl Session {
     /// [`Gone`].
     pub async fn announce<S: Sink>(&mut self, sink: &mut S) -> Result<Next, Gone> {
         let mut out = Output::new(sink);
+        if !self.still_holds().await {
+            self.farewell(LOCKED_OUT, &mut out).await?;
+            out.flush().await?;
+            return Ok(Next::Close);
+        }
         match self.refresh(Expunges::Told, &mut out).await {
             Ok(()) => {}
             Err(Failure::Gone) => return Err(Gone),
@@ -175,6 +187,15 @@ impl Session {
         }
         out.flush().await?;
         Ok(if self.state == State::Logout { Next::Close } else { Next::Idle })
+    }
+
+    /// Whether the login, if there was one, still holds.
+    async fn still_holds(&mut self) -> bool {
+        let now = self.services.clock.now();
+        match &mut self.opened {
+            Some(opened) => opened.still_holds(now).await,
+            None => true,
+        }
     }
 
     async fn frame<S: Sink>(&mut self, frame: Frame, out: &mut Output<'_, S>) -> Result<(), Gone> {

@@ -83,6 +83,12 @@ impl Connection {
                 out.flush().await?;
                 return Ok(Next::Close);
             }
+            if !self.still_holds(services).await {
+                self.open = None;
+                out.reply(&Reply::coded(Code::Auth, "the account was switched off or has a new password"));
+                out.flush().await?;
+                return Ok(Next::Close);
+            }
             self.answer(event, services, &mut out).await?;
             out.pause().await?;
         }
@@ -93,6 +99,14 @@ impl Connection {
     /// Each command that comes renews the hold on the maildrop.
     fn was_taken_over(&self, services: &Services) -> bool {
         self.open.as_ref().is_some_and(|open| !open.lease.renew(services.now()))
+    }
+
+    /// Whether the login, if there was one, still holds.
+    async fn still_holds(&mut self, services: &Services) -> bool {
+        match &mut self.open {
+            Some(open) => open.opened.still_holds(services.now()).await,
+            None => true,
+        }
     }
 
     async fn answer<S: Sink>(&mut self, event: Event, services: &Services, out: &mut Out<'_, S>) -> Result<(), Ended> {

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use access::gate::{Gate, Opened};
@@ -17,12 +18,19 @@ use mail::{Address, Domain, IdSource, Secret};
 use mailbox::{AppendAs, Clock, Flags, FolderName, InternalDate, Parts, Store};
 use maildir::{Blocking, Disk, OsDisk};
 
-/// A day in the life of the tests.
-struct Noon;
+/// A day in the life of the tests, and the seconds that have passed of it.
+#[derive(Default)]
+pub struct Noon(AtomicU64);
+
+impl Noon {
+    pub fn pass(&self, seconds: u64) {
+        self.0.fetch_add(seconds, Ordering::Relaxed);
+    }
+}
 
 impl Clock for Noon {
     fn now(&self) -> SystemTime {
-        UNIX_EPOCH + Duration::from_secs(1_900_000_000)
+        UNIX_EPOCH + Duration::from_secs(1_900_000_000 + self.0.load(Ordering::Relaxed))
     }
 }
 
@@ -47,6 +55,8 @@ pub const SESSIONS: usize = 25;
 pub struct House {
     pub runtime: Rc<tokio::runtime::Runtime>,
     pub services: Arc<Services>,
+    pub clock: Arc<Noon>,
+    pub directory: Arc<Directory>,
     logins: Arc<Logins>,
     store: Store,
     _folder: tempfile::TempDir,
@@ -64,13 +74,17 @@ impl House {
     pub fn new() -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let (store, services, logins) = runtime.block_on(async {
+        let clock = Arc::new(Noon::default());
+        let (store, services, logins, directory) = runtime.block_on(async {
             for name in ["spool", "mail"] {
                 std::fs::create_dir(folder.path().join(name)).unwrap();
             }
-            open(folder.path()).await
+            let directory = people(folder.path()).await;
+            let (store, services, logins) = open(folder.path(), &clock, &directory);
+            (store, services, logins, directory)
         });
-        let house = Self { runtime: Rc::new(runtime), services: Arc::new(services), logins, store, _folder: folder };
+        let (runtime, services) = (Rc::new(runtime), Arc::new(services));
+        let house = Self { runtime, services, clock, directory, logins, store, _folder: folder };
         for (number, message) in [FIRST, SECOND, THIRD].into_iter().enumerate() {
             let flags = if number == 2 { Flags::SEEN } else { Flags::NONE };
             house.put(message, flags, i64::try_from(number).unwrap());
@@ -86,7 +100,11 @@ impl House {
 
     /// The other protocol, behind the same gate.
     pub fn pop3(&self) -> access::pop3::Services {
-        access::pop3::Services::new(self.services.gate.clone(), Arc::clone(&self.logins), Arc::new(Noon))
+        access::pop3::Services::new(
+            self.services.gate.clone(),
+            Arc::clone(&self.logins),
+            Arc::clone(&self.clock) as Arc<dyn Clock>,
+        )
     }
 
     pub fn put(&self, message: &[u8], flags: Flags, day: i64) {
@@ -104,9 +122,13 @@ pub fn here() -> IpAddr {
     IpAddr::V4(Ipv4Addr::LOCALHOST)
 }
 
-async fn open(folder: &Path) -> (Store, Services, Arc<Logins>) {
-    let url = |name: &str| format!("sqlite:{}", folder.join(name).display());
-    let directory = Arc::new(Directory::open(&directory::Settings::new(url("directory.db"))).await.unwrap());
+fn url(folder: &Path, name: &str) -> String {
+    format!("sqlite:{}", folder.join(name).display())
+}
+
+async fn people(folder: &Path) -> Arc<Directory> {
+    let settings = directory::Settings::new(url(folder, "directory.db"));
+    let directory = Arc::new(Directory::open(&settings).await.unwrap());
     directory.add_domain(&NewDomain::new(Domain::parse("example.org").unwrap())).await.unwrap();
     for name in ["alice", "bob"] {
         let hash = hash_password(&Secret::from("secret"), Cost::CHEAP).unwrap();
@@ -114,26 +136,30 @@ async fn open(folder: &Path) -> (Store, Services, Arc<Logins>) {
         let new = NewAccount { address, password: Some(hash), name: String::new(), quota: Some(1 << 20) };
         directory.add_account(&new).await.unwrap();
     }
+    directory
+}
+
+fn open(folder: &Path, clock: &Arc<Noon>, directory: &Arc<Directory>) -> (Store, Services, Arc<Logins>) {
     let disk: Arc<dyn Disk> = Arc::new(OsDisk);
     let spool = spool::Spool::open(Arc::clone(&disk), &folder.join("spool")).unwrap();
     let blocking = Blocking::new(4);
     let parts = Parts {
-        index: index::Index::open(sql::Pool::open(&sql::Settings::new(url("index.db"))).unwrap(), 1),
+        index: index::Index::open(sql::Pool::open(&sql::Settings::new(url(folder, "index.db"))).unwrap(), 1),
         spool: spool.clone(),
         disk,
         blocking: blocking.clone(),
-        clock: Arc::new(Noon),
+        clock: Arc::clone(clock) as Arc<dyn Clock>,
     };
     let store = Store::open(mailbox::Settings::new(folder.join("mail"), "mx.example.org"), parts).unwrap();
     let settings = login::Settings { cost: Cost::CHEAP, ..login::Settings::default() };
-    let logins = Arc::new(Logins::new(Arc::clone(&directory), settings, Arc::new(Impatient)).unwrap());
+    let logins = Arc::new(Logins::new(Arc::clone(directory), settings, Arc::new(Impatient)).unwrap());
     let services = Services {
-        gate: Gate::new(store.clone(), directory, SESSIONS),
+        gate: Gate::new(store.clone(), Arc::clone(directory), SESSIONS),
         logins: Arc::clone(&logins),
         spool,
         blocking,
         ids: Arc::new(IdSource::new(1)),
-        clock: Arc::new(Noon),
+        clock: Arc::clone(clock) as Arc<dyn Clock>,
     };
     (store, services, logins)
 }

@@ -1,0 +1,52 @@
+//! Whether the login of a session still holds: an account that is switched off,
+//! removed, or has a new password ends its sessions, whichever tool changed the
+//! row.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use directory::{Credentials, Directory};
+
+/// What was seen of the row is good for so long.
+const FRESH: Duration = Duration::from_secs(5);
+/// A directory that does not answer is left alone for so long: people go on
+/// reading meanwhile, and must not wait for it at each command.
+const AWAY: Duration = Duration::from_secs(60);
+
+/// The row that a session was opened by.
+pub(crate) struct Standing {
+    directory: Arc<Directory>,
+    credentials: Credentials,
+    /// When the row was seen, and how long that is good.
+    seen: Option<(SystemTime, Duration)>,
+}
+
+impl Standing {
+    /// As the row is now; it is looked at again with the first command.
+    pub(crate) fn new(directory: Arc<Directory>, credentials: Credentials) -> Self {
+        Self { directory, credentials, seen: None }
+    }
+
+    /// Whether the session may go on.
+    pub(crate) async fn holds(&mut self, now: SystemTime) -> bool {
+        if self.seen.is_some_and(|(at, good)| now.duration_since(at).is_ok_and(|age| age < good)) {
+            return true;
+        }
+        let (holds, good) = match self.directory.credentials(&self.credentials.address).await {
+            Ok(row) => (row.is_some_and(|row| self.is_the_same(&row)), FRESH),
+            Err(error) => {
+                tracing::debug!(%error, "whether a login still holds cannot be asked");
+                (true, AWAY)
+            }
+        };
+        self.seen = Some((now, good));
+        if !holds {
+            tracing::info!(address = %self.credentials.address, "a login does not hold any more");
+        }
+        holds
+    }
+
+    fn is_the_same(&self, row: &Credentials) -> bool {
+        row.active && row.key == self.credentials.key && row.hash == self.credentials.hash
+    }
+}
