@@ -9,10 +9,29 @@ use crate::trace::Hop;
 /// A message of which more is to come. Dropping it forgets the message.
 #[derive(Debug)]
 pub struct Arriving {
-    incoming: Incoming,
+    file: File,
     waiting: Vec<u8>,
     blocking: Blocking,
     hop: Hop,
+}
+
+/// The file in the spool: made when there is something to write, so that a
+/// small message costs one visit to a blocking thread and not three.
+#[derive(Debug)]
+enum File {
+    NotYet(Spool),
+    Open(Box<Incoming>),
+}
+
+impl File {
+    fn write(self, hop: &Hop, bytes: &[u8]) -> Result<Incoming, spool::Error> {
+        let mut incoming = match self {
+            Self::NotYet(spool) => spool.create(hop.id, &hop.received(None))?,
+            Self::Open(incoming) => *incoming,
+        };
+        incoming.write(bytes)?;
+        Ok(incoming)
+    }
 }
 
 /// A message that is whole and in the spool.
@@ -29,15 +48,15 @@ pub struct Arrived {
 const GATHERED: usize = 64 << 10;
 
 impl Arriving {
-    /// Begins the spool file, with our own `Received` field in front.
+    /// Begins a message; its spool file will have our own `Received` field in
+    /// front.
     ///
     /// # Errors
     ///
-    /// [`spool::Error`] with its class.
-    pub async fn begin(spool: Spool, blocking: Blocking, hop: Hop) -> Result<Self, spool::Error> {
-        let (id, trace) = (hop.id, hop.received(None));
-        let incoming = blocking.run(move || spool.create(id, &trace)).await?;
-        Ok(Self { incoming, waiting: Vec::new(), blocking, hop })
+    /// [`spool::Error`] where the spool is out of service.
+    pub fn begin(spool: Spool, blocking: Blocking, hop: Hop) -> Result<Self, spool::Error> {
+        spool.health().check()?;
+        Ok(Self { file: File::NotYet(spool), waiting: Vec::new(), blocking, hop })
     }
 
     /// The message's id.
@@ -57,9 +76,9 @@ impl Arriving {
         if self.waiting.len() < GATHERED {
             return Ok(self);
         }
-        let Self { mut incoming, waiting, blocking, hop } = self;
-        let incoming = blocking.run(move || incoming.write(&waiting).map(|()| incoming)).await?;
-        Ok(Self { incoming, waiting: Vec::new(), blocking, hop })
+        let Self { file, waiting, blocking, hop } = self;
+        let (written, hop) = blocking.run(move || (file.write(&hop, &waiting), hop)).await;
+        Ok(Self { file: File::Open(Box::new(written?)), waiting: Vec::new(), blocking, hop })
     }
 
     /// The message is whole.
@@ -68,8 +87,9 @@ impl Arriving {
     ///
     /// [`spool::Error`] with its class.
     pub async fn finish(self) -> Result<Arrived, spool::Error> {
-        let Self { mut incoming, waiting, blocking, hop } = self;
-        let spooled = blocking.run(move || incoming.write(&waiting).and_then(|()| incoming.finish())).await?;
-        Ok(Arrived { spooled, hop })
+        let Self { file, waiting, blocking, hop } = self;
+        let finish = move || (file.write(&hop, &waiting).and_then(Incoming::finish), hop);
+        let (spooled, hop) = blocking.run(finish).await;
+        Ok(Arrived { spooled: spooled?, hop })
     }
 }

@@ -46,6 +46,16 @@ async fn each_domain_keeps_a_copy_that_shows_its_own_recipients() {
     assert_eq!((world.files(), world.spooled()), (2, 0));
 }
 
+/// What is missing is ours, and says nothing of the recipient.
+#[tokio::test]
+async fn a_keeper_whose_maildir_is_away() {
+    let world = World::new().await;
+    assert_eq!(outcome(&world.receive(Arrival::Lmtp, &["bob@example.net"], "From: a\n\nb\n").await), "ok");
+    world.lose("example.net/bob/Maildir");
+    let done = world.receive(Arrival::Lmtp, &["bob@example.net"], NO_FROM).await;
+    assert!(outcome(&done).starts_with("45"), "{done:?}");
+}
+
 /// The refusal is told to somebody who still has the message; a 250 is not.
 #[tokio::test]
 async fn a_copy_that_cannot_be_kept() {

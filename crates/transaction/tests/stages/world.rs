@@ -143,7 +143,7 @@ impl World {
             id: SpoolId::new(i64::try_from(self.ids.fetch_add(1, Ordering::SeqCst)).unwrap()),
             arrived: i64::try_from(BEGIN).unwrap(),
         };
-        let mut arriving = Arriving::begin(self.spool.clone(), self.blocking.clone(), hop).await.unwrap();
+        let mut arriving = Arriving::begin(self.spool.clone(), self.blocking.clone(), hop).unwrap();
         for piece in message.as_bytes().chunks(1000) {
             arriving = arriving.push(piece).await.unwrap();
         }
@@ -172,6 +172,11 @@ impl World {
         let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
         paths.sort();
         paths.iter().map(|path| fs::read_to_string(path).unwrap()).collect()
+    }
+
+    /// Removes a folder below the mail folder with all that is in it.
+    pub fn lose(&self, folder: &str) {
+        fs::remove_dir_all(self.temp.path().join("mail").join(folder)).unwrap();
     }
 
     /// Puts a file where a folder below the mail folder should be.

@@ -37,6 +37,12 @@ impl Connection {
     pub(super) async fn rcpt(&mut self, to: &ForwardPath) -> Decision {
         let Some(transaction) = &mut self.transaction else { return Decision::Refuse(reply::internal_error()) };
         match self.site.recipients.resolve(to, transaction.mail.size).await {
+            Ok(recipient) if !recipient.fits_beside(&transaction.recipients) => {
+                tracing::info!(%to, copies = recipient.copies().len(), "recipient is for a transaction of his own");
+                let refusal = reply::too_many_recipients();
+                figures::recipient(refusal.reply().code().to_string());
+                Decision::Refuse(refusal)
+            }
             Ok(recipient) => {
                 transaction.recipients.push(recipient);
                 figures::recipient("accepted");
@@ -55,7 +61,7 @@ impl Connection {
     pub(super) async fn data_start(&mut self) -> Decision {
         let hop = self.hop();
         let Some(transaction) = &mut self.transaction else { return Decision::Refuse(reply::internal_error()) };
-        match Arriving::begin(self.site.spool.clone(), self.site.blocking.clone(), hop).await {
+        match Arriving::begin(self.site.spool.clone(), self.site.blocking.clone(), hop) {
             Ok(arriving) => {
                 transaction.message = Message::Arriving(Box::new(arriving));
                 Decision::Accept
@@ -140,7 +146,7 @@ impl Connection {
 fn failed(error: &spool::Error) -> Refusal {
     tracing::error!(%error, "the message cannot be spooled");
     figures::failure(error.class());
-    reply::of_class(error.class())
+    transaction::later(error.class())
 }
 
 fn seconds() -> u64 {
