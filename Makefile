@@ -57,3 +57,9 @@ fuzz:
 		FUZZ_TARGET=$$(basename $$corpus) target/fuzz/$(FUZZ_HOST)/release/fuzz -max_total_time=$(FUZZ_SECONDS) \
 			-artifact_prefix=target/fuzz/found/ target/fuzz/found/$$(basename $$corpus) $$corpus || exit 1; \
 	done
+
+# Drives the server of `make run` (or any other one on loopback) over the network.
+BENCH ?= --to alice@example.org --to bob@example.org
+bench:
+	$(CARGO) build --locked --release -p tests --bins
+	target/release/gatepost-bench $(BENCH)
