@@ -52,10 +52,8 @@ figures! {
     MESSAGES = "gatepost_messages_total", Counter,
         "Messages that were judged, by verdict (accept, junk, reject, defer) and the class of its reason.";
     MESSAGE_BYTES = "gatepost_message_bytes_total", Counter, "Bytes of the messages that were judged.";
-    DELIVERIES = "gatepost_deliveries_total", Counter, "Copies that were delivered, by folder (inbox, junk, quarantine).";
     FAILURES = "gatepost_failures_total", Counter, "What could not be done, by class (directory, index, disk, ...).";
     JUDGE_SECONDS = "gatepost_judge_seconds", Seconds, "From the final dot to the verdict.";
-    SCAN_SECONDS = "gatepost_scan_seconds", Seconds, "The virus scan alone, with its wait.";
     DELIVER_SECONDS = "gatepost_deliver_seconds", Seconds, "From the verdict to the reply.";
     SCANNER_CRASHES = "gatepost_scanner_crashes_total", Counter, "Scanner workers that ended without having been asked to.";
     SCANNER_READY = "gatepost_scanner_ready", Gauge, "1 while messages can be scanned, else 0.";
@@ -128,14 +126,14 @@ mod tests {
         drop(probe);
         start(Some(address)).unwrap();
         metrics::counter!(MESSAGES, "verdict" => "junk", "class" => "form").increment(3);
-        metrics::histogram!(SCAN_SECONDS).record(0.004);
+        metrics::histogram!(JUDGE_SECONDS).record(0.004);
         let mut page = tokio::net::TcpStream::connect(address).await.unwrap();
         page.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
         let mut text = String::new();
         page.read_to_string(&mut text).await.unwrap();
         for line in [
             "gatepost_messages_total{verdict=\"junk\",class=\"form\"} 3",
-            "gatepost_scan_seconds_bucket{le=\"0.005\"} 1",
+            "gatepost_judge_seconds_bucket{le=\"0.005\"} 1",
             "# TYPE gatepost_messages_total counter",
             "gatepost_build_info{version=",
         ] {

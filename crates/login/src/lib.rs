@@ -6,6 +6,7 @@ mod clock;
 mod hash;
 mod pool;
 mod scheme;
+mod tally;
 mod throttle;
 mod verify;
 

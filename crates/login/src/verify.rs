@@ -15,6 +15,7 @@ use crate::Clock;
 use crate::hash::{Cost, HashError, hash_password};
 use crate::pool::{Busy, Pool};
 use crate::scheme::{Match, Scheme, check, is_outdated};
+use crate::tally::Tally;
 use crate::throttle::{Limits, Network, Throttle};
 
 /// How long a better hash may take to be stored before the login goes on.
@@ -138,6 +139,7 @@ pub struct Logins {
     pool: Pool,
     /// Verified in the place of a hash that is not there.
     dummy: StoredHash,
+    tally: Tally,
 }
 
 /// Why it is refused: for the log only.
@@ -167,7 +169,7 @@ impl Logins {
         let dummy = hash_password(&Secret::from("nobody has this password"), settings.cost)?;
         let pool = Pool::new(settings.hashes_at_a_time, settings.queue);
         let throttle = Mutex::new(Throttle::new(settings.limits.clone()));
-        Ok(Self { directory, settings, clock, throttle, pool, dummy })
+        Ok(Self { directory, settings, clock, throttle, pool, dummy, tally: Tally::default() })
     }
 
     /// Verifies a password for the account `who`, an address.
@@ -184,6 +186,19 @@ impl Logins {
         from: IpAddr,
         service: Service,
     ) -> Result<Login, LoginError> {
+        let outcome = self.attempt(who, password, from, service).await;
+        self.tally.count(service, &outcome);
+        outcome
+    }
+
+    /// How many logins there were since the start, by service and result (`ok`,
+    /// `refused`, `away`).
+    #[must_use]
+    pub fn counts(&self) -> Vec<(Service, &'static str, u64)> {
+        self.tally.read()
+    }
+
+    async fn attempt(&self, who: &str, password: Secret, from: IpAddr, service: Service) -> Result<Login, LoginError> {
         let network = Network::of(from);
         let address = Address::parse(who).ok();
         // Everything that is no address shares one count.

@@ -37,6 +37,7 @@ struct Inner {
     smtp: Arc<Door>,
     imap: (Arc<imap::Services>, imap::Settings, users::Times),
     pop3: (pop3::Services, ::pop3::Settings),
+    logins: Arc<Logins>,
     tls: Option<UserTls>,
     mail: Connections,
     imap_connections: Connections,
@@ -91,7 +92,8 @@ impl Doors {
         Ok(Self(Arc::new(Inner {
             smtp: Arc::new(Door { sites: reloadable.sites().clone(), stopping: stopping.clone() }),
             imap: (Arc::new(imap_services), config.imap_settings(), times),
-            pop3: (pop3::Services::new(gate, logins, Arc::clone(&parts.clock)), config.pop3_settings()),
+            pop3: (pop3::Services::new(gate, Arc::clone(&logins), Arc::clone(&parts.clock)), config.pop3_settings()),
+            logins,
             tls,
             mail: Connections::new(config.smtp.connections, config.smtp.connections_per_network),
             imap_connections: Connections::new(config.imap.connections, config.imap.connections_per_network),
@@ -123,6 +125,12 @@ impl Doors {
                 }
             }
         });
+    }
+
+    /// What verifies passwords at these doors.
+    #[must_use]
+    pub fn logins(&self) -> &Arc<Logins> {
+        &self.0.logins
     }
 
     /// How many connections are open.

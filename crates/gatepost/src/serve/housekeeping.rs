@@ -3,13 +3,15 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use avscan_client::Scanner;
+use login::Logins;
 use metrics::gauge;
+use tls::ServerTls;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::figures;
 use super::open::Parts;
@@ -26,12 +28,24 @@ const DOMAINS: Duration = Duration::from_secs(60);
 /// How often figures that nobody counts are read.
 const FIGURES: Duration = Duration::from_secs(10);
 
+/// How long a stop waits for what is under way.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Starts them; they end when the server stops.
-pub fn start(parts: &Parts, reloadable: &Reloadable, stopping: watch::Receiver<bool>) -> Housekeeping {
+pub fn start(
+    parts: &Parts,
+    reloadable: &Reloadable,
+    logins: &Arc<Logins>,
+    stopping: watch::Receiver<bool>,
+) -> Housekeeping {
     let mut tasks = vec![
         every(TICK, stopping.clone(), parts.clone(), |parts| async move { parts.store.tick().await }),
         every(DOMAINS, stopping.clone(), parts.clone(), |parts| async move { note_domains(&parts).await }),
+        every(FIGURES, stopping.clone(), Arc::clone(logins), |logins| async move { show_logins(&logins) }),
     ];
+    if let Some(tls) = reloadable.tls() {
+        tasks.push(every(FIGURES, stopping.clone(), Arc::clone(tls), |tls| async move { show_certificate(&tls) }));
+    }
     if let Some(scanner) = reloadable.scanner() {
         tasks.push(tokio::spawn(watch_signatures(scanner.clone(), stopping.clone())));
         tasks.push(every(FIGURES, stopping, scanner.clone(), |scanner| async move { show(&scanner) }));
@@ -40,12 +54,18 @@ pub fn start(parts: &Parts, reloadable: &Reloadable, stopping: watch::Receiver<b
 }
 
 impl Housekeeping {
-    /// Waits until all have ended.
+    /// Waits until all have ended; not for long, since a database that is
+    /// silent would keep the server from stopping.
     pub async fn finish(self) {
-        for task in self.0 {
-            if task.await.is_err() {
-                tracing::error!("a task beside the connections has failed");
+        let all = async {
+            for task in self.0 {
+                if task.await.is_err() {
+                    tracing::error!("a task beside the connections has failed");
+                }
             }
+        };
+        if timeout(PATIENCE, all).await.is_err() {
+            tracing::warn!("tasks beside the connections are cut off");
         }
     }
 }
@@ -111,6 +131,17 @@ impl signatures::Ticker for Ticks {
             _ = self.stopping.changed() => None,
         }
     }
+}
+
+fn show_logins(logins: &Logins) {
+    for (service, result, count) in logins.counts() {
+        metrics::counter!(names::LOGINS, "protocol" => service.to_string(), "result" => result).absolute(count);
+    }
+}
+
+fn show_certificate(tls: &ServerTls) {
+    let left = tls.info().remaining(SystemTime::now());
+    gauge!(names::CERTIFICATE_SECONDS).set(left.as_secs_f64());
 }
 
 fn show(scanner: &Scanner) {

@@ -78,8 +78,8 @@ async fn serve(config: Config, bound: Vec<(&'static str, Bound)>, logs: &logging
     recover(&parts).await;
     let reloadable = reload::Reloadable::start(&config, &parts)?;
     let (stop, stopping) = watch::channel(false);
-    let housekeeping = housekeeping::start(&parts, &reloadable, stopping.clone());
-    let doors = Doors::new(&config, &parts, &reloadable, stopping)?;
+    let doors = Doors::new(&config, &parts, &reloadable, stopping.clone())?;
+    let housekeeping = housekeeping::start(&parts, &reloadable, doors.logins(), stopping);
     for (key, bound) in bound {
         let listener =
             bound.listen().map_err(|error| Failure::failed(format!("[listen] {key} cannot be used: {error}")))?;

@@ -54,8 +54,8 @@ impl Reloadable {
 
     /// The certificates; none where the configuration names none.
     #[must_use]
-    pub fn tls(&self) -> Option<&ServerTls> {
-        self.tls.as_deref()
+    pub fn tls(&self) -> Option<&Arc<ServerTls>> {
+        self.tls.as_ref()
     }
 
     /// The scanner; none where scanning is off.
