@@ -5,5 +5,6 @@
 pub mod command;
 pub mod dialogue;
 pub mod mariadb;
+pub mod port;
 pub mod server;
 pub mod tls;

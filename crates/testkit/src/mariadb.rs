@@ -2,7 +2,7 @@
 //! for each test, gone with the process that started it.
 
 use std::fmt::Write as _;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -10,6 +10,8 @@ use std::sync::{Mutex, OnceLock, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+
+use crate::port;
 
 /// How long a server may take until it answers.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -51,7 +53,7 @@ impl Server {
         };
         let folder = tempfile::Builder::new().prefix("gatepost-mariadb-").tempdir().expect("a folder").keep();
         copy(&template(&program), &folder.join("data"));
-        let server = Self { folder, port: free_port(), databases: AtomicU32::new(0), child: Mutex::new(None) };
+        let server = Self { folder, port: port::free().port(), databases: AtomicU32::new(0), child: Mutex::new(None) };
         server.restart();
         Some(server)
     }
@@ -126,7 +128,8 @@ impl Server {
         command.arg("--bind-address=127.0.0.1").arg(format!("--port={}", self.port));
         let at = |option: &str, name: &str| format!("--{option}={}", self.folder.join(name).display());
         command.args([at("datadir", "data"), at("socket", "s"), at("pid-file", "pid"), at("log-error", "log")]);
-        command.args(["--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=32M", "--sync-binlog=0"]);
+        // What was committed survives the process, though not the machine.
+        command.args(["--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=32M", "--sync-binlog=0"]);
         command.args(["--innodb-doublewrite=0", "--innodb-fast-shutdown=2", "--performance-schema=OFF"]);
         command.args(LOG_SIZE).args(as_root());
         command.env("FOLDER", &self.folder).env_remove("KEEP");
@@ -180,11 +183,6 @@ fn program(name: &str) -> Option<PathBuf> {
 
 fn as_root() -> Option<&'static str> {
     rustix::process::geteuid().is_root().then_some("--user=root")
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-    listener.local_addr().expect("its address").port()
 }
 
 /// An empty data folder, made once for each version of MariaDB and kept among

@@ -2,12 +2,14 @@
 
 use std::fs;
 use std::io::Write;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+
+use crate::port;
 
 /// How a server is to be set up.
 #[derive(Debug, Clone, Default)]
@@ -73,10 +75,10 @@ impl Server {
             dir,
             setup,
             child: None,
-            smtp: free_port(),
-            imaps: free_port(),
-            pop3s: free_port(),
-            metrics: free_port(),
+            smtp: port::free(),
+            imaps: port::free(),
+            pop3s: port::free(),
+            metrics: port::free(),
         };
         let made = Command::new(programs().join("gatepost"))
             .args(["init", &server.path("").display().to_string()])
@@ -243,11 +245,6 @@ impl Drop for Server {
 /// Sends a signal, by its short name, to a process that the test started.
 pub fn signal(pid: u32, name: &str) {
     let _ = Command::new("kill").args([format!("-{name}"), pid.to_string()]).status();
-}
-
-fn free_port() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("a bound address")
 }
 
 fn answers(address: SocketAddr) -> bool {
