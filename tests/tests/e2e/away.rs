@@ -15,8 +15,6 @@ const BACK: Duration = Duration::from_secs(20);
 #[test]
 fn an_index_that_is_away_defers_mail_and_comes_back() {
     let Some(database) = mariadb::Server::start() else { return };
-    // As in production: what was committed survives a crash of the database.
-    database.statement("SET GLOBAL innodb_flush_log_at_trx_commit = 1");
     let server = Server::start(Setup { index: database.database(), ..Setup::default() });
     let mut client = Client::connect(server.smtp).unwrap();
     let mut send = |name: &str| client.message("s@client.example", &["alice@example.org"], &mail(name, "x")).unwrap();
@@ -52,7 +50,6 @@ fn an_index_that_is_away_defers_mail_and_comes_back() {
 #[test]
 fn a_directory_that_is_away_is_no_wrong_password() {
     let Some(database) = mariadb::Server::start() else { return };
-    database.statement("SET GLOBAL innodb_flush_log_at_trx_commit = 1");
     let server = Server::start(Setup { directory: database.database(), ..Setup::default() });
     let mut reading = Imap::login(&server, "alice");
     assert!(ends_ok(&reading.command("SELECT INBOX")));

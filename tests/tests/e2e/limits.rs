@@ -5,10 +5,12 @@ use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use testkit::dialogue::Wire;
 use testkit::server::Server;
+use testkit::tls;
 
 use crate::delivery::messages;
-use crate::house::{at_data, configured, eventually, peak_memory, plain, reply, say};
+use crate::house::{Imap, at_data, configured, eventually, peak_memory, plain, reply, say};
 use crate::smtp::{Client, mail};
 
 #[test]
@@ -176,4 +178,32 @@ fn slow_peer(server: &Server, at: usize) -> TcpStream {
     ];
     stream.write_all(stops[at % stops.len()].as_bytes()).unwrap();
     stream
+}
+
+#[test]
+fn users_that_do_nothing_are_let_go() {
+    let server = configured("[imap]\nlogin_timeout = \"1s\"\nidle_timeout = \"1s\"\n[pop3]\nlogin_timeout = \"1s\"\n");
+    let mut imap = Imap::connect(&server);
+    let said = imap.rest();
+    assert!(said.starts_with("* BYE"), "{said}");
+    let mut imap = Imap::login(&server, "alice");
+    let said = imap.rest();
+    assert!(said.starts_with("* BYE"), "{said}");
+    // Half of a command brings no more time before the login.
+    let mut imap = Imap::connect(&server);
+    for _ in 0..20 {
+        imap.send(b"x");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    // What was sent behind the farewell may have taken it away.
+    let start = Instant::now();
+    imap.rest();
+    assert!(start.elapsed() < Duration::from_secs(5), "it was waited for");
+    let mut pop3 = tls::secure(server.pop3s, "127.0.0.1", &tls::client_config(&server.ca()));
+    assert!(pop3.line().starts_with(b"+OK"));
+    while let line = pop3.line()
+        && !line.is_empty()
+    {
+        assert!(line.starts_with(b"-ERR"), "{}", String::from_utf8_lossy(&line));
+    }
 }
