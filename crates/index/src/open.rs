@@ -1,13 +1,17 @@
 //! The index itself: its pool, its ids, its committer.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use mail::IdSource;
-use sql::{Pool, Schema};
+use sql::{Pool, Schema, SqlError};
 use tokio::sync::OnceCell;
 
 use crate::committer::Committer;
 use crate::{IndexError, NewMessage, Outcome};
+
+/// How long a database that was away is not asked again for its schema.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// The index. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -15,6 +19,8 @@ pub struct Index {
     pub(crate) pool: Pool,
     ids: Arc<IdSource>,
     migrated: Arc<OnceCell<()>>,
+    /// When the schema was asked for in vain.
+    refused: Arc<Mutex<Option<Instant>>>,
     committer: Committer,
 }
 
@@ -26,7 +32,7 @@ impl Index {
     #[must_use]
     pub fn open(pool: Pool, node: u16) -> Self {
         let committer = Committer::start(pool.clone());
-        Self { pool, ids: Arc::new(IdSource::new(node)), migrated: Arc::default(), committer }
+        Self { pool, ids: Arc::new(IdSource::new(node)), migrated: Arc::default(), refused: Arc::default(), committer }
     }
 
     /// Inserts rows for new messages, together with what others insert at the
@@ -63,9 +69,20 @@ impl Index {
         self.pool.close().await;
     }
 
-    /// Brings the schema up to date, once.
+    /// Brings the schema up to date, once. One at a time tries it; where the
+    /// database is away those who waited for him do not each wait anew.
     pub(crate) async fn ready(&self) -> Result<(), IndexError> {
-        let migrate = || async { self.pool.migrate(&schema()).await };
+        let migrate = || async {
+            let refused = *self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+            if refused.is_some_and(|at| at.elapsed() < PAUSE) {
+                return Err(SqlError::Away(sqlx::Error::PoolTimedOut));
+            }
+            let migrated = self.pool.migrate(&schema()).await;
+            if migrated.is_err() {
+                *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+            }
+            migrated
+        };
         self.migrated.get_or_try_init(migrate).await?;
         Ok(())
     }

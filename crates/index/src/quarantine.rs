@@ -14,9 +14,9 @@ pub struct NewObject<'a> {
     /// The recipients' domain.
     pub domain: &'a str,
     /// This domain's recipients, separated by line ends.
-    pub recipients: &'a str,
+    pub recipients: String,
     /// The envelope's sender, empty for `<>`.
-    pub sender: &'a str,
+    pub sender: String,
     /// Where the copy lies.
     pub account: AccountId,
     /// In which folder.
@@ -26,7 +26,7 @@ pub struct NewObject<'a> {
     /// 1 content or form, 2 virus.
     pub kind: u16,
     /// The reason, at most 500 characters.
-    pub reason: &'a str,
+    pub reason: String,
     /// Bytes of the file.
     pub bytes: u64,
 }
@@ -89,13 +89,13 @@ impl Index {
             id,
             new.token_hash,
             new.domain,
-            new.recipients,
-            new.sender,
+            new.recipients.as_str(),
+            new.sender.as_str(),
             new.account.number(),
             new.mailbox.number(),
             new.base.as_bytes(),
             new.kind,
-            new.reason,
+            new.reason.as_str(),
             to_sql(new.bytes),
             now
         ];

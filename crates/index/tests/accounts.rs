@@ -155,13 +155,13 @@ async fn objects_in_quarantine() {
             let new = NewObject {
                 token_hash: &[n; 32],
                 domain,
-                recipients: "a@example.org\nb@example.org",
-                sender: "",
+                recipients: "a@example.org\nb@example.org".to_owned(),
+                sender: String::new(),
                 account,
                 mailbox,
                 base: &base,
                 kind: 2,
-                reason: "virus: Eicar",
+                reason: "virus: Eicar".to_owned(),
                 bytes: 10,
             };
             ids.push(index.quarantine(&new, NOW + i64::from(n)).await.unwrap());
@@ -194,4 +194,25 @@ async fn a_database_that_is_away_says_so() {
     let error = index.is_there().await.unwrap_err();
     assert!(error.is_away(), "{error}");
     assert_eq!(mail::Classified::class(&error), mail::Class::Index);
+}
+
+/// At the start, with the database away, each connection would otherwise wait
+/// for all that came before it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_is_away_is_waited_for_together() {
+    // Nobody listens there.
+    let mut settings = sql::Settings::new("mysql://nobody@127.0.0.1:1/nothing");
+    settings.acquire_timeout = std::time::Duration::from_millis(300);
+    let index = index::Index::open(sql::Pool::open(&settings).unwrap(), 1);
+    let start = std::time::Instant::now();
+    let tasks: Vec<_> = (0..40)
+        .map(|_| {
+            let index = index.clone();
+            tokio::spawn(async move { index.is_there().await })
+        })
+        .collect();
+    for task in tasks {
+        assert!(task.await.unwrap().is_err_and(|error| error.is_away()));
+    }
+    assert!(start.elapsed() < std::time::Duration::from_secs(5), "{:?}", start.elapsed());
 }

@@ -5,10 +5,11 @@ use std::sync::atomic::Ordering;
 
 use index::{Flags, NewObject, Object, QuarantineId};
 use mail::{Address, Domain};
+use maildir::Located;
 use spool::Spooled;
 use uidlist::BaseName;
 
-use crate::deliver::with_lf;
+use crate::deliver::{Planned, with_lf};
 use crate::{FolderName, Mailbox, OpenMessage, Quarantined, Refused, RefusedFor, Store, StoreError, Target};
 
 /// The folder of the account.
@@ -28,8 +29,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// As [`Store::deliver`]; also where the copies are there and their rows
-    /// cannot be made.
+    /// As [`Store::deliver`].
     pub async fn quarantine(
         &self,
         spooled: Spooled,
@@ -44,26 +44,28 @@ impl Store {
             let (trace, place) = (with_lf(copy.trace.clone()), (copy.account, mailbox, dir));
             planned.push(self.planned(&spooled, &header, place, trace, Flags::NONE).await?);
         }
-        let files: Vec<_> = planned.iter().map(|copy| (copy.mailbox, copy.base.clone(), copy.sizes.disk)).collect();
-        self.deliver_planned(spooled, header, planned).await?;
+        // The objects come first: one without a message expires, a message
+        // without an object would stay for ever.
         let mut ids = Vec::with_capacity(copies.len());
-        for (copy, (mailbox, base, bytes)) in copies.iter().zip(files) {
-            let recipients: Vec<String> = copy.recipients.iter().map(Address::normal).collect();
-            let new = NewObject {
-                token_hash: &copy.token_hash,
-                domain: copy.domain.as_str(),
-                recipients: &recipients.join("\n"),
-                sender: &shortened(&copy.sender, MAX_SENDER),
-                account: copy.account,
-                mailbox,
-                base: &base,
-                kind: kind_to_sql(copy.kind),
-                reason: &shortened(&copy.reason, MAX_REASON),
-                bytes,
-            };
-            ids.push(self.inner.index.quarantine(&new, self.now_secs()).await?);
+        for (copy, planned) in copies.iter().zip(&planned) {
+            match self.inner.index.quarantine(&object_of(copy, planned), self.now_secs()).await {
+                Ok(id) => ids.push(id),
+                Err(error) => return Err(self.not_kept(&ids, error.into()).await),
+            }
         }
-        Ok(ids)
+        match self.deliver_planned(spooled, header, planned).await {
+            Ok(_) => Ok(ids),
+            Err(error) => Err(self.not_kept(&ids, error).await),
+        }
+    }
+
+    async fn not_kept(&self, ids: &[QuarantineId], error: StoreError) -> StoreError {
+        for id in ids {
+            if let Err(error) = self.inner.index.forget_object(*id).await {
+                tracing::warn!(%error, object = %id, "an object without a message stays until it expires");
+            }
+        }
+        error
     }
 
     /// What is kept, newest first, at most 1,000; of one domain or of all.
@@ -136,12 +138,33 @@ impl Store {
     /// without an object would stay for ever.
     async fn remove_object(&self, object: &Object) -> Result<(), StoreError> {
         let mailbox = Mailbox { account: object.account, id: object.mailbox };
-        if let Ok(base) = BaseName::new(object.base.clone())
-            && let Some(uid) = self.inner.index.uid_of(mailbox.id, &base).await?
-        {
-            self.expunge(&mailbox, &crate::Expunge::These(vec![uid])).await?;
+        if let Ok(base) = BaseName::new(object.base.clone()) {
+            match self.inner.index.uid_of(mailbox.id, &base).await? {
+                Some(uid) => self.expunge(&mailbox, &crate::Expunge::These(vec![uid])).await.map(drop)?,
+                None => self.remove_without_row(&mailbox, base).await?,
+            }
         }
         Ok(self.inner.index.forget_object(object.id).await?)
+    }
+
+    /// The index was away when the message came, and nobody looked into the
+    /// folder since.
+    async fn remove_without_row(&self, mailbox: &Mailbox, base: BaseName) -> Result<(), StoreError> {
+        let row = match self.row(mailbox).await {
+            Err(StoreError::NoSuchFolder) => return Ok(()),
+            row => row?,
+        };
+        let (path, dir) = self.place_of(&row).await?;
+        let removed = self
+            .blocking(move |store| {
+                let located = Located::in_new(&base);
+                Ok(store.open_folder(&path, &dir)?.remove(&[located]).map(drop)?)
+            })
+            .await;
+        match removed {
+            Err(StoreError::FileMissing) => Ok(()),
+            removed => removed,
+        }
     }
 
     /// Removes what is too old, then the oldest while there is too much.
@@ -174,6 +197,21 @@ impl Store {
                 bytes = bytes.saturating_sub(object.bytes);
             }
         }
+    }
+}
+
+fn object_of<'a>(copy: &'a Refused, planned: &'a Planned) -> NewObject<'a> {
+    NewObject {
+        token_hash: &copy.token_hash,
+        domain: copy.domain.as_str(),
+        recipients: copy.recipients.iter().map(Address::normal).collect::<Vec<_>>().join("\n"),
+        sender: shortened(&copy.sender, MAX_SENDER),
+        account: copy.account,
+        mailbox: planned.mailbox,
+        base: &planned.base,
+        kind: kind_to_sql(copy.kind),
+        reason: shortened(&copy.reason, MAX_REASON),
+        bytes: planned.sizes.disk,
     }
 }
 

@@ -111,8 +111,10 @@ impl Store {
         }
     }
 
+    /// An index that is away is waited for once; the rest is owed still.
     async fn pay_renames(&self) {
-        for ((account, id), uids) in self.inner.debts.take_renames() {
+        let mut waiting = self.inner.debts.take_renames().into_iter();
+        for ((account, id), uids) in waiting.by_ref() {
             let mailbox = Mailbox { account, id };
             let uids: Vec<Uid> = uids.into_iter().collect();
             match self.rename_files(&mailbox, &uids).await {
@@ -120,16 +122,30 @@ impl Store {
                 Err(error) => {
                     tracing::warn!(%error, mailbox = %id, "names of files lag behind their flags");
                     self.inner.debts.owe_renames(&mailbox, uids.into_iter());
+                    if matches!(error, StoreError::Index(_)) {
+                        break;
+                    }
                 }
             }
+        }
+        for ((account, id), uids) in waiting {
+            self.inner.debts.owe_renames(&Mailbox { account, id }, uids.into_iter());
         }
     }
 
     async fn pay_lists(&self) {
-        for (account, id) in self.inner.debts.take_lists() {
+        let mut waiting = self.inner.debts.take_lists().into_iter();
+        for (account, id) in waiting.by_ref() {
             if let Err(error) = self.write_sidecar(&Mailbox { account, id }).await {
                 tracing::warn!(%error, mailbox = %id, "a uidlist lags behind its folder");
+                if matches!(error, StoreError::Index(_)) {
+                    self.inner.debts.owe_list(account, id);
+                    break;
+                }
             }
+        }
+        for (account, id) in waiting {
+            self.inner.debts.owe_list(account, id);
         }
     }
 }

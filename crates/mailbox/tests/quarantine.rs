@@ -10,7 +10,11 @@ use mailbox::{AccountId, QuarantineId, Refused, RefusedFor, StoreError};
 async fn keep(world: &World, account: AccountId, token: u8) -> QuarantineId {
     let spooled = world.spooled("bad");
     let header = spooled.header().to_vec();
-    let refused = Refused {
+    world.store.quarantine(spooled, header, vec![refused(account, token)]).await.unwrap()[0]
+}
+
+fn refused(account: AccountId, token: u8) -> Refused {
+    Refused {
         account,
         domain: Domain::parse("example.org").unwrap(),
         recipients: vec![Address::parse("Bob@example.org").unwrap()],
@@ -19,8 +23,7 @@ async fn keep(world: &World, account: AccountId, token: u8) -> QuarantineId {
         token_hash: [token; 32],
         kind: RefusedFor::Content,
         reason: "rule: no From".to_owned(),
-    };
-    world.store.quarantine(spooled, header, vec![refused]).await.unwrap()[0]
+    }
 }
 
 #[tokio::test]
@@ -103,4 +106,33 @@ async fn many_at_once_are_bounded_too() {
     world.store.tick().await;
     let left = world.store.quarantined(None).await.unwrap();
     assert!(left.iter().map(|object| object.bytes).sum::<u64>() <= 1_000 && !left.is_empty(), "{}", left.len());
+}
+
+/// The index takes the objects and then fails: what is kept expires, and what
+/// could not be kept is not there.
+#[tokio::test]
+async fn no_copy_stays_for_ever() {
+    let world = World::new();
+    let keeper = world.store.system_account("quarantine").await.unwrap();
+    keep(&world, keeper, 1).await;
+    let pool = sql::Pool::open(&sql::Settings::new(&world.url)).unwrap();
+    let count = || world.disk.files().keys().filter(|path| path.contains("/.Quarantine/new/")).count();
+    // No object: no copy.
+    pool.execute("ALTER TABLE quarantine RENAME TO hidden", &[]).await.unwrap();
+    let spooled = world.spooled("bad");
+    let header = spooled.header().to_vec();
+    assert!(world.store.quarantine(spooled, header, vec![refused(keeper, 2)]).await.is_err());
+    assert_eq!(count(), 1);
+    pool.execute("ALTER TABLE hidden RENAME TO quarantine", &[]).await.unwrap();
+    // No copy: no object.
+    let spooled = world.spooled("bad");
+    let header = spooled.header().to_vec();
+    world.disk.fail_at(world.disk.steps().len() + 1, maildir::testing::Fault::Io);
+    assert!(world.store.quarantine(spooled, header, vec![refused(keeper, 3)]).await.is_err());
+    assert_eq!((count(), world.store.quarantined(None).await.unwrap().len()), (1, 1));
+    // No row: gone with its object.
+    pool.execute("DELETE FROM message", &[]).await.unwrap();
+    world.wait(15 * 86_400);
+    world.store.tick().await;
+    assert_eq!((count(), world.store.quarantined(None).await.unwrap().len()), (0, 0));
 }
