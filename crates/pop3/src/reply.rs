@@ -27,8 +27,6 @@ enum Kind {
 pub enum Code {
     /// The maildrop is locked by another session (RFC 2449 §8.1.2).
     InUse,
-    /// Too soon after the last login (RFC 2449 §8.1.1).
-    LoginDelay,
     /// Name or password is wrong: ask the user (RFC 3206 §4).
     Auth,
     /// Our trouble; the same may work later (RFC 3206 §4).
@@ -58,7 +56,6 @@ impl Code {
     fn as_str(self) -> &'static str {
         match self {
             Self::InUse => "IN-USE",
-            Self::LoginDelay => "LOGIN-DELAY",
             Self::Auth => "AUTH",
             Self::SysTemp => "SYS/TEMP",
             Self::SysPerm => "SYS/PERM",
@@ -142,7 +139,6 @@ mod tests {
             (Reply::ok("[AUTH] of the user's making"), "+OK AUTH] of the user's making\r\n"),
             (Reply::err("a\r\n.\r\n+OK"), "-ERR a??.??+OK\r\n"),
             (Reply::coded(Code::InUse, "locked"), "-ERR [IN-USE] locked\r\n"),
-            (Reply::coded(Code::LoginDelay, "wait"), "-ERR [LOGIN-DELAY] wait\r\n"),
             (Reply::failed(Class::Index), "-ERR [SYS/TEMP] temporarily not available, try again later\r\n"),
             (Reply::failed(Class::Missing), "-ERR no such message\r\n"),
             (Reply::failed(Class::Invalid), "-ERR [SYS/PERM] that cannot be done\r\n"),

@@ -81,8 +81,6 @@ pub enum LoginFailure {
     InUse,
     /// The account has as many sessions as it may have, of whatever protocol.
     TooManySessions,
-    /// Too many attempts; the password was not looked at.
-    TooSoon,
     /// It could not be found out.
     Unavailable(Class),
 }
@@ -215,7 +213,6 @@ impl Session {
             LoginFailure::Wrong => Reply::coded(Code::Auth, "name or password is wrong"),
             LoginFailure::InUse => Reply::coded(Code::InUse, "another session reads this mailbox"),
             LoginFailure::TooManySessions => Reply::coded(Code::InUse, "the account has too many sessions"),
-            LoginFailure::TooSoon => Reply::coded(Code::LoginDelay, "too many attempts, wait a minute"),
             LoginFailure::Unavailable(class) => {
                 let code = Code::of(class).unwrap_or(Code::SysTemp);
                 Reply::coded(code, "the mailbox is not available, try again later")

@@ -14,7 +14,6 @@ fn answer(session: &mut Session, event: Event) -> String {
                 ("alice", b"secret") => session.logged_in((2, 320)),
                 ("busy", _) => session.login_failed(LoginFailure::InUse),
                 ("crowd", _) => session.login_failed(LoginFailure::TooManySessions),
-                ("hasty", _) => session.login_failed(LoginFailure::TooSoon),
                 ("away", _) => session.login_failed(LoginFailure::Unavailable(Class::Directory)),
                 _ => session.login_failed(LoginFailure::Wrong),
             };
@@ -48,7 +47,7 @@ const LOGIN: &str = "USER alice\r\nPASS secret\r\n";
 
 #[test]
 fn replies() {
-    let cases: [(&str, &[&str]); 13] = [
+    let cases: [(&str, &[&str]); 12] = [
         ("USER crowd\r\nPASS x\r\n", &["+OK now the password", "-ERR [IN-USE] the account has too many sessions"]),
         (LOGIN, &["+OK now the password", "+OK 2 messages, 320 octets"]),
         ("PASS secret\r\n", &["-ERR that command is not allowed now"]),
@@ -61,7 +60,6 @@ fn replies() {
             &["+OK now the password", "+OK now the password", "+OK 2 messages, 320 octets"],
         ),
         ("USER busy\r\nPASS x\r\n", &["+OK now the password", "-ERR [IN-USE] another session reads this mailbox"]),
-        ("USER hasty\r\nPASS x\r\n", &["+OK now the password", "-ERR [LOGIN-DELAY] too many attempts, wait a minute"]),
         (
             "USER away\r\nPASS x\r\n",
             &["+OK now the password", "-ERR [SYS/TEMP] the mailbox is not available, try again later"],
