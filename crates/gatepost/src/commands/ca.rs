@@ -158,9 +158,13 @@ fn show(place: &Place, now: SystemTime, out: Output) -> Result<(), Failure> {
 
 fn export(place: &Place, to: Option<&Path>, out: Output) -> Result<(), Failure> {
     let from = place.folder.ca_cert();
-    // Read through the parser, so that nothing but a certificate leaves.
     let info = CertificateInfo::read(&from, None).map_err(told)?;
     let pem = fs::read_to_string(&from).map_err(|error| Failure::failed(format!("{}: {error}", from.display())))?;
+    // Some keep both in one file; this one is handed to everybody.
+    if pem.contains("PRIVATE KEY") {
+        let message = format!("{} holds a private key beside the certificate", from.display());
+        return Err(Failure::failed(message).hint("move the key to a file of its own"));
+    }
     if let Some(file) = to {
         fs::write(file, &pem).map_err(|error| Failure::failed(format!("{}: {error}", file.display())))?;
         out.done(&format!("written to {}, SHA-256 {}", file.display(), info.fingerprint))?;
@@ -352,6 +356,11 @@ mod tests {
         let copy = dir.path().join("copy.pem");
         assert_eq!(check(&place, CaCommand::Export { file: Some(copy.clone()) }), Ok(()));
         assert_eq!(fs::read(copy).unwrap(), fs::read(place.folder.ca_cert()).unwrap());
+        let both =
+            fs::read_to_string(place.folder.ca_cert()).unwrap() + &fs::read_to_string(place.folder.ca_key()).unwrap();
+        fs::write(place.folder.ca_cert(), both).unwrap();
+        let refused = check(&place, CaCommand::Export { file: None }).unwrap_err();
+        assert!(refused.message().contains("private key"), "{refused:?}");
     }
 
     #[test]
