@@ -2,29 +2,37 @@
 //! directory without a command is answered with "later" for a day.
 
 use mail::Domain;
-use sql::{SqlError, args, retry};
+use sql::{args, retry};
 
+use crate::list::MAX_LIST;
 use crate::{Index, IndexError};
 
 impl Index {
-    /// Notes that a domain is active now (seconds since 1970).
+    /// Notes that these domains are active now (seconds since 1970), many in one
+    /// transaction: each alone would cost a synchronisation, every minute.
     ///
     /// # Errors
     ///
-    /// As any statement.
-    pub async fn remember_domain(&self, domain: &Domain, now: i64) -> Result<(), IndexError> {
+    /// As any statement; earlier pieces are then done.
+    pub async fn remember_domains(&self, domains: &[Domain], now: i64) -> Result<(), IndexError> {
         self.ready().await?;
+        for piece in domains.chunks(MAX_LIST) {
+            retry(|| self.remember_piece(piece, now)).await?;
+        }
+        Ok(())
+    }
+
+    async fn remember_piece(&self, domains: &[Domain], now: i64) -> Result<(), IndexError> {
         let update = "UPDATE seen_domain SET last_seen = ? WHERE domain = ?";
         let insert = "INSERT INTO seen_domain (last_seen, domain) VALUES (?, ?)";
-        let values = args![now, domain.as_str()];
-        let done = retry(|| async { self.pool.execute(update, values).await }).await?;
-        if done.rows > 0 {
-            return Ok(());
+        let mut tx = self.pool.begin().await?;
+        for domain in domains {
+            let values = args![now, domain.as_str()];
+            if tx.execute(update, values).await?.rows == 0 {
+                tx.execute(insert, values).await?;
+            }
         }
-        match retry(|| async { self.pool.execute(insert, values).await }).await {
-            Ok(_) | Err(SqlError::Duplicate(_)) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+        Ok(tx.commit().await?)
     }
 
     /// When a domain was last seen, in seconds since 1970.

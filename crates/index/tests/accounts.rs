@@ -120,9 +120,16 @@ async fn domains_are_remembered() {
         let domain = Domain::parse("example.org").unwrap();
         assert_eq!(index.domain_last_seen(&domain).await.unwrap(), None);
         for now in [NOW, NOW, NOW + 60] {
-            index.remember_domain(&domain, now).await.unwrap();
+            index.remember_domains(std::slice::from_ref(&domain), now).await.unwrap();
         }
         assert_eq!(index.domain_last_seen(&domain).await.unwrap(), Some(NOW + 60));
+        // More than one transaction takes, of which one is known.
+        let mut many: Vec<mail::Domain> = (0..700).map(|n| format!("d{n}.example").parse().unwrap()).collect();
+        many.insert(300, domain.clone());
+        index.remember_domains(&many, NOW + 90).await.unwrap();
+        for seen in [&many[0], &domain, &many[700]] {
+            assert_eq!(index.domain_last_seen(seen).await.unwrap(), Some(NOW + 90));
+        }
         index.forget_domain(&domain).await.unwrap();
         assert_eq!(index.domain_last_seen(&domain).await.unwrap(), None);
     })

@@ -134,10 +134,7 @@ impl Store {
     ///
     /// [`StoreError::Index`].
     pub async fn remember_domains(&self, domains: &[Domain]) -> Result<(), StoreError> {
-        for domain in domains {
-            self.inner.index.remember_domain(domain, self.now_secs()).await?;
-        }
-        Ok(())
+        Ok(self.inner.index.remember_domains(domains, self.now_secs()).await?)
     }
 
     /// Whether the domain was noted as active within this time.
