@@ -6,6 +6,7 @@ mod figures;
 mod housekeeping;
 mod limits;
 mod listener;
+mod lock;
 pub mod open;
 mod reload;
 mod site;
@@ -75,6 +76,7 @@ async fn serve(config: Config, bound: Vec<(&'static str, Bound)>, logs: &logging
         Listen::Unix(_) => None,
     }))?;
     let parts = open::open(&config).await?;
+    let _ours = lock::DataLock::take(&config.server.data)?;
     recover(&parts).await;
     let reloadable = reload::Reloadable::start(&config, &parts)?;
     let (stop, stopping) = watch::channel(false);
@@ -103,7 +105,10 @@ async fn serve(config: Config, bound: Vec<(&'static str, Bound)>, logs: &logging
 /// Completes what a crash left; an index that is away only delays that.
 async fn recover(parts: &open::Parts) {
     match parts.store.recover().await {
-        Ok(recovered) => tracing::info!(?recovered, "the spool was looked through"),
+        Ok(found) => {
+            let mailbox::Recovered { completed, taken_back, left } = found;
+            tracing::info!(completed, taken_back, left, "the spool was looked through");
+        }
         Err(error) => tracing::error!(%error, "the spool could not be looked through"),
     }
 }

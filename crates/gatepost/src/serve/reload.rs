@@ -25,6 +25,8 @@ pub struct Reloadable {
     parts: Parts,
     tls: Option<Arc<ServerTls>>,
     scanner: Option<Scanner>,
+    /// What was read at the start, and holds until the next one.
+    started: Config,
 }
 
 impl Reloadable {
@@ -43,7 +45,7 @@ impl Reloadable {
             None => None,
         };
         let site = site(config, parts, tls.as_deref(), scanner.as_ref())?;
-        Ok(Self { sites: Sites::new(site), parts: parts.clone(), tls, scanner })
+        Ok(Self { sites: Sites::new(site), parts: parts.clone(), tls, scanner, started: config.clone() })
     }
 
     /// The configuration at each moment.
@@ -79,10 +81,16 @@ impl Reloadable {
         let new = site(&config, &self.parts, self.tls.as_deref(), self.scanner.as_ref())?;
         if let Some(tls) = &self.tls {
             let info = tls.reload(SystemTime::now())?;
-            tracing::info!(?info, "the certificate was read");
+            let names = info.names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            let days_left = info.remaining(SystemTime::now()).as_secs() / 86_400;
+            tracing::info!(names, issuer = info.issuer, days_left, sha256 = %info.fingerprint, "the certificate was read");
         }
         logs.change(&config.log)?;
         self.sites.replace(new);
+        let waiting = waiting_for_a_restart(&self.started, &config);
+        if !waiting.is_empty() {
+            tracing::warn!(changed = waiting.join(", "), "some changes need a restart and do not hold yet");
+        }
         Ok(())
     }
 
@@ -92,6 +100,28 @@ impl Reloadable {
             scanner.stop().await;
         }
     }
+}
+
+/// Which sections differ from those that the server was started with, and are
+/// read at the start only. Without a word an administrator would take them for
+/// working.
+fn waiting_for_a_restart(started: &Config, now: &Config) -> Vec<&'static str> {
+    let connections = |config: &Config| (config.smtp.connections, config.smtp.connections_per_network);
+    let sections = [
+        ("[server]", started.server != now.server),
+        ("[listen]", started.listen != now.listen),
+        ("[directory]", started.directory != now.directory),
+        ("[index]", started.index != now.index),
+        ("[mail]", started.mail != now.mail),
+        ("[tls]", started.tls != now.tls),
+        ("[scan]", started.scan != now.scan),
+        ("[smtp] connections", connections(started) != connections(now)),
+        ("[imap]", started.imap != now.imap),
+        ("[pop3]", started.pop3 != now.pop3),
+        ("[login]", started.login != now.login),
+        ("[limits]", started.limits != now.limits),
+    ];
+    sections.into_iter().filter_map(|(name, changed)| changed.then_some(name)).collect()
 }
 
 fn site(config: &Config, parts: &Parts, tls: Option<&ServerTls>, scanner: Option<&Scanner>) -> Result<Site, Failure> {
@@ -118,4 +148,30 @@ fn site(config: &Config, parts: &Parts, tls: Option<&ServerTls>, scanner: Option
         ids: Arc::clone(&parts.ids),
         hostname,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_reload_cannot_change_is_named() {
+        let base = "[server]\nhostname = \"mail.example.org\"\n";
+        let cases: [(&str, &[&str]); 8] = [
+            ("", &[]),
+            ("[judge]\nbudget = \"50s\"\n", &[]),
+            ("[smtp]\nmax_recipients = 200\n", &[]),
+            ("[smtp]\nconnections = 20\nconnections_per_network = 10\n", &["[smtp] connections"]),
+            ("[listen]\nsmtp = \"127.0.0.1:2526\"\n", &["[listen]"]),
+            ("[directory]\nurl = \"mysql://a:b@127.0.0.1/mail\"\n", &["[directory]"]),
+            ("[tls]\ncert = \"a.pem\"\nkey = \"b.pem\"\n[scan]\nthreads = 3\n", &["[tls]", "[scan]"]),
+            ("[directory]\nurl = \"mysql://a:c@127.0.0.1/mail\"\n[mail]\npath = \"/m\"\n", &["[directory]", "[mail]"]),
+        ];
+        let read = |text: &str| Config::parse(text, Path::new("/etc/gatepost/gatepost.toml")).unwrap();
+        for (more, expected) in cases {
+            assert_eq!(waiting_for_a_restart(&read(base), &read(&format!("{base}{more}"))), expected, "{more}");
+        }
+        let password = |word: &str| read(&format!("{base}[directory]\nurl = \"mysql://a:{word}@127.0.0.1/mail\"\n"));
+        assert_eq!(waiting_for_a_restart(&password("one"), &password("two")), ["[directory]"]);
+    }
 }

@@ -13,7 +13,7 @@ use super::super::value::{Choice, Number, Size, WebUrl, Words};
 use super::Server;
 
 /// `[scan]`: the virus scanner.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scan {
     /// Whether messages are scanned.
     pub enabled: bool,

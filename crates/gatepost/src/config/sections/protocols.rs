@@ -116,7 +116,7 @@ pub(in super::super) fn smtp(document: &Document<'_>) -> Smtp {
 }
 
 /// `[imap]`
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Imap {
     /// What a client may send before it has logged in, in bytes.
     pub before_login: usize,
@@ -171,7 +171,7 @@ pub(in super::super) fn imap(document: &Document<'_>) -> Imap {
 }
 
 /// `[pop3]`
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pop3 {
     /// What a client may send before it has logged in, in bytes.
     pub before_login: usize,
@@ -215,7 +215,7 @@ pub(in super::super) fn pop3(document: &Document<'_>) -> Pop3 {
 }
 
 /// `[login]`
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Login {
     /// When a failed login is answered at the earliest.
     pub failure_after: Duration,
@@ -241,7 +241,7 @@ pub(in super::super) fn login(document: &Document<'_>) -> Login {
 }
 
 /// `[limits]`
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// The most connections of one account, IMAP and POP3 together.
     pub connections_per_account: usize,

@@ -9,7 +9,7 @@ use super::super::reader::{Document, Section};
 use super::super::value::{Choice, Listen, ListenList, Number, UserName, Words};
 
 /// `[server]`: who we are and where our things lie.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
     /// Our name in the banner, in `Received` and in `Authentication-Results`.
     pub hostname: Domain,
@@ -118,7 +118,7 @@ pub(in super::super) fn log(document: &Document<'_>) -> Log {
 }
 
 /// `[listen]`: where we listen, for each kind of connection.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Listeners {
     /// SMTP from other servers.
     pub smtp: Vec<Listen>,
@@ -183,7 +183,7 @@ fn listeners(section: &Section<'_>, key: &'static str, about: &'static str) -> V
 }
 
 /// `[tls]`: the certificate that all ports show.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tls {
     /// The file of the certificate and its chain, PEM.
     pub cert: Option<PathBuf>,

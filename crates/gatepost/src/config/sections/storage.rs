@@ -7,7 +7,7 @@ use super::super::value::{Choice, DatabaseUrl, Number, Words};
 use super::Server;
 
 /// `[directory]`: the database of domains and users.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Directory {
     /// Where it is.
     pub url: DatabaseUrl,
@@ -46,7 +46,7 @@ pub(in super::super) fn directory(document: &Document<'_>, server: &Server) -> D
 }
 
 /// `[index]`: the database of UIDs, flags and folders.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Index {
     /// Where it is.
     pub url: DatabaseUrl,
@@ -75,7 +75,7 @@ fn database(document: &Document<'_>, url: Option<DatabaseUrl>, server: &Server, 
 }
 
 /// `[mail]`: where messages lie.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mail {
     /// The folder under which `<domain>/<local part>/Maildir` lies.
     pub path: PathBuf,
