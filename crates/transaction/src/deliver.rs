@@ -2,7 +2,7 @@
 //! peer answered.
 
 use mail::{Address, Class, Classified, Domain, ReversePath, Text};
-use mailbox::{Delivery, Flags, Store, StoreError, Target};
+use mailbox::{DeliveredCopy, Delivery, Flags, Store, StoreError, Target};
 use smtp::{Mode, Outcome, Refusal, reply};
 use verdict::{Disposition, Place, Record, Token, Verdict, VerdictHeader};
 
@@ -84,7 +84,11 @@ impl Deliverer {
             }
             refusals.push(refusal);
         }
-        let delivered = self.store_all(arrived, deliveries).await.map_err(|error| refusal_of(&error));
+        let id = arrived.hop.id;
+        let delivered = self.store_all(arrived, deliveries).await.map_err(|error| {
+            tracing::error!(%id, %error, class = error.class().as_str(), "a message could not be delivered");
+            refusal_of(&error)
+        });
         match (mode, delivered) {
             (Mode::Smtp, Ok(())) => Outcome::Accepted(text),
             (_, Err(refusal)) => Outcome::Refused(refusal),
@@ -107,7 +111,8 @@ impl Deliverer {
         let id = arrived.hop.id;
         let header = trace::without_pretenders(arrived.spooled.header(), &self.hostname);
         let delivered = self.store.deliver(arrived.spooled, header, deliveries).await?;
-        tracing::info!(%id, copies = ?delivered.copies(), "delivered");
+        let copies: Vec<_> = delivered.copies().iter().map(place_of).collect();
+        tracing::info!(%id, copies = copies.join(", "), "delivered");
         Ok(())
     }
 
@@ -162,6 +167,12 @@ impl Copies<'_> {
             }
         }
     }
+}
+
+/// `ACCOUNT/FOLDER/UID`, as the index numbers them.
+fn place_of(copy: &DeliveredCopy) -> String {
+    let uid = copy.uid.map_or_else(|| "?".to_owned(), |uid| uid.to_string());
+    format!("{}/{}/{uid}", copy.account.number(), copy.mailbox.number())
 }
 
 fn deferral(verdict: &Verdict) -> Refusal {

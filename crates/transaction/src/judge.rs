@@ -101,7 +101,7 @@ fn log(record: &Record, arrived: &Arrived, envelope: &Envelope) {
         detail = reason.map_or("", |r| r.detail.as_str()),
         rule = reason.and_then(|r| r.rule.as_deref()).unwrap_or(""),
         sender = %envelope.sender,
-        recipients = ?recipients,
+        recipients = recipients.join(", "),
         bytes = spooled.message_len() + spooled.message_lf(),
         record = %serde_json::to_string(record).unwrap_or_default(),
         "verdict"
