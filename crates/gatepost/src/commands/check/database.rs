@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use directory::{AliasEntry, Directory, DirectoryError, Settings};
+use directory::{AliasEntry, Directory, DirectoryError, Resolution, Settings};
 use tokio::time::timeout;
 
 use super::{Finding, counted};
@@ -24,22 +24,55 @@ pub(super) async fn directory(config: &Config) -> Vec<Finding> {
     let settings = Settings { sql: impatient(config.directory_sql()), separator: Some('+') };
     let asked = async {
         let directory = Directory::open(&settings).await?;
-        let answer = (directory.active_domains().await?, directory.aliases().await?);
+        let aliases = directory.aliases().await?;
+        let answer = (directory.active_domains().await?, dead_ends(&directory, &aliases).await?, aliases);
         directory.close().await;
         Ok::<_, DirectoryError>(answer)
     };
     match timeout(PATIENCE, asked).await {
         Err(_) => vec![away(name, url, "no answer within 10 s")],
         Ok(Err(error)) => vec![away(name, url, &with_causes(&error))],
-        Ok(Ok((domains, _))) if domains.is_empty() => {
+        Ok(Ok((domains, ..))) if domains.is_empty() => {
             let message = format!("{url}: it answers, but there is no active domain: every recipient is told 451");
             vec![Finding::warn(name, message, "gatepost domain add example.org")]
         }
-        Ok(Ok((domains, list))) => {
+        Ok(Ok((domains, dead, list))) => {
             let message = format!("{url}: it answers, {}", counted(domains.len(), "active domain"));
-            vec![Finding::ok(name, message), aliases(&list)]
+            let mut findings = vec![Finding::ok(name, message), aliases(&list)];
+            findings.extend(astray(&dead));
+            findings
         }
     }
+}
+
+/// Aliases with a target in a domain of ours where nobody gets the mail: a
+/// slip of the pen, a user who was removed, or aliases that lead in a circle.
+async fn dead_ends(directory: &Directory, list: &[AliasEntry]) -> Result<Vec<String>, DirectoryError> {
+    let mut dead = Vec::new();
+    for entry in list {
+        for target in entry.targets.iter().filter(|target| target.active && !target.outside) {
+            let end = directory.resolve_address(&target.address).await?;
+            if matches!(end, Resolution::NoSuchUser | Resolution::InactiveAccount | Resolution::InactiveDomain) {
+                dead.push(format!("{} -> {}", entry.address, target.address));
+            }
+        }
+    }
+    Ok(dead)
+}
+
+fn astray(dead: &[String]) -> Option<Finding> {
+    if dead.is_empty() {
+        return None;
+    }
+    let message = format!("{}: nobody gets mail there", some(dead));
+    Some(Finding::warn("aliases", message, "see gatepost alias show ADDRESS; add the user, or remove the target"))
+}
+
+/// The first of many.
+fn some(names: &[String]) -> String {
+    let shown = names.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
+    let more = if names.len() > 5 { format!(" and {} more", names.len() - 5) } else { String::new() };
+    format!("{shown}{more}")
 }
 
 /// Mail cannot be sent yet, so an alias to the outside gets no mail.
@@ -50,9 +83,7 @@ fn aliases(list: &[AliasEntry]) -> Finding {
     if outside.is_empty() {
         return Finding::ok(name, format!("{} aliases, none leads outside", list.len()));
     }
-    let shown = outside.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
-    let more = if outside.len() > 5 { format!(" and {} more", outside.len() - 5) } else { String::new() };
-    let message = format!("{shown}{more}: leads outside, and sending does not exist yet; senders are told 451");
+    let message = format!("{}: leads outside, and sending does not exist yet; senders are told 451", some(&outside));
     Finding::warn(name, message, "give these aliases a target here: gatepost alias change ADDRESS TARGET")
 }
 
@@ -103,6 +134,24 @@ mod tests {
     use super::*;
     use crate::commands::check::Status;
     use directory::AliasTarget;
+
+    #[tokio::test]
+    async fn aliases_that_lead_nowhere() {
+        let dir = tempfile::tempdir().unwrap();
+        let url = format!("[server]\nhostname = \"mx.example.org\"\ndata = \"{}\"\n", dir.path().display());
+        let config = Config::parse(&url, std::path::Path::new("gatepost.toml")).unwrap();
+        let place = Directory::open(&Settings { sql: config.directory_sql(), separator: Some('+') }).await.unwrap();
+        place.add_domain(&directory::NewDomain::new(mail::Domain::parse("example.org").unwrap())).await.unwrap();
+        let address = |local: &str| format!("{local}@example.org").parse::<mail::Address>().unwrap();
+        for (alias, target) in [("info", "alice"), ("fine", "postmaster"), ("away", "info")] {
+            place.add_alias(&address(alias), &[address(target)]).await.unwrap();
+        }
+        let dead = dead_ends(&place, &place.aliases().await.unwrap()).await.unwrap();
+        place.close().await;
+        assert_eq!(dead, ["away@example.org -> info@example.org", "info@example.org -> alice@example.org"]);
+        let finding = astray(&dead).unwrap();
+        assert_eq!((finding.status, astray(&[]).is_none()), (Status::Warn, true), "{finding:?}");
+    }
 
     #[test]
     fn aliases_that_lead_outside() {
