@@ -55,7 +55,11 @@ pub fn run(args: &InitArgs, now: SystemTime, out: Output) -> Result<(), Failure>
     let made = make(&layout, &hostname, now)?;
     out.list(&made)?;
     match out.format() {
-        Format::Text => out.print(&next_steps(&layout, args.hostname.is_none().then_some(&hostname))),
+        Format::Text => {
+            // A configuration that was there keeps the name that is in it.
+            let new = made.iter().any(|made| made.path == layout.config && made.action == "made");
+            out.print(&next_steps(&layout, (new && args.hostname.is_none()).then_some(&hostname)))
+        }
         Format::Json => Ok(()),
     }
 }
@@ -216,8 +220,9 @@ fn make(layout: &Layout, hostname: &Domain, now: SystemTime) -> Result<Vec<Made>
     let before = shown.each_ref().map(|path| path.exists());
     let place = ca::Place { folder, hostname: super::host(hostname)?, domains: around(hostname), owner: layout.owner };
     ca::ensure(&place, now)?;
-    let actions = before.map(|there| if there { "kept" } else { "made" });
-    made.extend(shown.into_iter().zip(actions).map(|(path, action)| Made { path, action }));
+    // An authority of which only the certificate is gone is not made again.
+    let shown = shown.into_iter().zip(before).filter(|(path, _)| path.exists());
+    made.extend(shown.map(|(path, there)| Made { path, action: if there { "kept" } else { "made" } }));
     Ok(made)
 }
 
@@ -277,7 +282,12 @@ fn own_name() -> Result<Domain, Failure> {
 
 fn next_steps(layout: &Layout, guessed: Option<&Domain>) -> String {
     let config = layout.config.display();
-    let name = guessed.map(|name| format!("The server's name was taken to be {name}; change it in {config}.\n"));
+    let name = guessed.map(|name| {
+        format!(
+            "The server's name was taken to be {name}. If it has another, change it in {config},\nthen run \
+             `gatepost ca init --replace` and `gatepost ca issue`.\n\n"
+        )
+    });
     format!(
         "\n{}Next:\n  gatepost --config {config} domain add example.org\n  gatepost --config {config} user add \
          alice@example.org\n  gatepost --config {config} check\n  gatepost --config {config} serve\n",
@@ -343,6 +353,12 @@ mod tests {
         assert!(again.iter().all(|made| made.action == "kept"), "{again:?}");
         assert_eq!(fs::read(&layout.config).unwrap(), b"mine");
         assert_eq!(fs::read(dir.path().join("certs/server.key")).unwrap(), key);
+
+        // Only what is there is said to be there.
+        fs::remove_file(dir.path().join("certs/ca.pem")).unwrap();
+        let without = make(&layout, &host(), now()).unwrap();
+        assert!(without.iter().all(|made| made.action == "kept" && made.path.exists()), "{without:?}");
+        assert_eq!(without.len(), again.len() - 1);
     }
 
     #[test]
