@@ -81,6 +81,8 @@ impl Account {
     /// [`Error`], with the old one in place.
     pub fn replace_beside(&self, name: &Name, content: &[u8]) -> Result<(), Error> {
         self.maker.store.health().check()?;
+        // The draft has one name, so there is one writer.
+        let _making = self.maker.exclusive();
         let draft = Name::new(&[name.as_bytes(), b".new"].concat())?;
         self.maker.store.replace_file(&self.home, name, &draft, content)
     }
