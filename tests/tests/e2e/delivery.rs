@@ -224,3 +224,21 @@ fn quota(setup: Setup) {
     let reply = client.message("s@client.example", &["alice@example.org"], &mail("small", "x")).unwrap();
     assert!(reply.starts_with("250"), "{reply}");
 }
+
+#[test]
+fn the_first_mails_of_accounts_come_all_at_once() {
+    let server = Server::start(Setup::default());
+    let users = ["alice@example.org", "bob@example.org", "alice@example.net", "bob@example.net"];
+    let send = |user: &str, number: usize| {
+        let mut client = Client::connect(server.smtp).unwrap();
+        client.message("s@client.example", &[user], &mail(&format!("first{number}"), "x")).unwrap()
+    };
+    let replies: Vec<String> = std::thread::scope(|scope| {
+        let senders: Vec<_> = (0..20).map(|number| scope.spawn(move || send(users[number / 5], number))).collect();
+        senders.into_iter().map(|sender| sender.join().unwrap()).collect()
+    });
+    assert!(replies.iter().all(|said| said.starts_with("250")), "{replies:?}");
+    for user in users {
+        assert_eq!(messages(&server.maildir(user)).len(), 5, "{user}");
+    }
+}
