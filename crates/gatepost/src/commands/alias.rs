@@ -1,7 +1,7 @@
 //! `gatepost alias …`: addresses that stand for others.
 
 use clap::{Args, Subcommand};
-use directory::{AliasEntry, Directory};
+use directory::{AliasEntry, Directory, Resolution};
 use mail::Address;
 use serde::Serialize;
 
@@ -59,11 +59,15 @@ impl AliasCommand {
         match self {
             Self::Add { address, targets } => {
                 let entry = directory.add_alias(&address, &targets).await.map_err(|error| told(&error))?;
+                let nobody = nobody_at(directory, &targets).await?;
                 let entry = Listed::from(&entry);
                 let mut line = format!("alias {} goes to {}", entry.address, entry.all_targets());
                 if entry.targets.iter().any(|target| target.outside) {
                     // People would wonder why nothing arrives there.
                     line.push_str("; mail to an outside address is put off until sending is set up");
+                }
+                if !nobody.is_empty() {
+                    line.push_str(&format!("; there is no user {} yet", nobody.join(", ")));
                 }
                 changed(out, &entry, &line)
             }
@@ -79,6 +83,19 @@ impl AliasCommand {
             Self::Remove { address, targets } => remove(directory, &address, &targets, out).await,
         }
     }
+}
+
+/// Which of the targets are in a domain of ours and belong to nobody: mostly
+/// slips of the pen, which senders would be the first to notice.
+async fn nobody_at(directory: &Directory, targets: &[Address]) -> Result<Vec<String>, Failure> {
+    let mut nobody = Vec::new();
+    for target in targets {
+        let end = directory.resolve_address(target).await.map_err(|error| told(&error))?;
+        if matches!(end, Resolution::NoSuchUser) {
+            nobody.push(target.to_string());
+        }
+    }
+    Ok(nobody)
 }
 
 impl Change {
@@ -205,6 +222,9 @@ mod tests {
         for (line, expected) in cases {
             assert_eq!(run(&directory, line).await, expected, "{line}");
         }
+        let targets = ["slip@example.org", "b@else.example", "postmaster@example.org"];
+        let targets = targets.map(|target| Address::parse(target).unwrap());
+        assert_eq!(nobody_at(&directory, &targets).await, Ok(vec!["slip@example.org".to_owned()]));
     }
 
     #[test]

@@ -50,7 +50,8 @@ fn bind(config: &Config) -> Result<Vec<(&'static str, Bound)>, Failure> {
     let served = config.listen.all().filter(|(key, _)| ["smtp", "lmtp", "imaps", "pop3s"].contains(key));
     let bound = served.map(|(key, listen)| Bound::bind(key, listen).map(|bound| (key, bound)));
     let bound = bound.collect::<Result<Vec<_>, _>>().map_err(|error| {
-        Failure::failed(error.to_string()).hint("is another server running there, or is root needed for this port?")
+        Failure::failed(error.to_string())
+            .hint("is another server running there, is root needed for this port, has this machine the address?")
     })?;
     give_sockets(config)?;
     Ok(bound)
