@@ -71,7 +71,7 @@ fn after_the_login() {
         assert!(ends_ok(&imap.command("SELECT INBOX")));
         let start = std::time::Instant::now();
         imap.command(&command);
-        assert!(start.elapsed().as_secs() < 10, "{command:.60}: {:?}", start.elapsed());
+        assert!(start.elapsed().as_secs() < 25, "{command:.60}: {:?}", start.elapsed());
     }
     assert!(peak_memory(&server) < 250, "{} MiB", peak_memory(&server));
     let mut imap = Imap::login(&server, "alice");

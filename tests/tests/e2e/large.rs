@@ -9,8 +9,8 @@ use crate::house::{Imap, ends_ok, peak_memory};
 use crate::smtp::Client;
 
 const FROM: &str = "From: a@client.example\nSubject: large\n";
-const AT_ONCE: usize = 10;
-const OCTETS: usize = 20 << 20;
+const AT_ONCE: usize = 8;
+const OCTETS: usize = 10 << 20;
 
 fn at_once(server: &Server, text: &str) -> Vec<String> {
     let send = || {
@@ -39,11 +39,11 @@ fn many_large_messages_at_once() {
     let said = imap.command("FETCH 1 (BODY.PEEK[])");
     assert!(ends_ok(&said) && said.len() > OCTETS, "{}", said.len());
     // Described one after another, and many at once.
-    for item in ["BODYSTRUCTURE", "ENVELOPE", "BODY.PEEK[1]<15000000.10>"] {
+    for item in ["BODYSTRUCTURE", "ENVELOPE", "BODY.PEEK[1]<7000000.10>"] {
         let start = Instant::now();
         let said = imap.command(&format!("FETCH 1:* ({item})"));
         assert!(ends_ok(&said), "{item}: {said:.300}");
-        assert!(start.elapsed() < Duration::from_secs(30), "{item}: {:?}", start.elapsed());
+        assert!(start.elapsed() < Duration::from_secs(60), "{item}: {:?}", start.elapsed());
     }
     std::thread::scope(|scope| {
         for _ in 0..AT_ONCE {
@@ -58,7 +58,7 @@ fn many_large_messages_at_once() {
     let start = Instant::now();
     assert!(ends_ok(&imap.command("SEARCH BODY \"not in there\"")));
     println!("read: {:?}, {} MiB", start.elapsed(), peak_memory(&server));
-    assert!(peak_memory(&server) < 350, "{} MiB", peak_memory(&server));
+    assert!(peak_memory(&server) < 300, "{} MiB", peak_memory(&server));
 }
 
 #[test]
