@@ -38,6 +38,7 @@ fn a_full_mail_disk() {
     }
     let mut server = prepared(Setup::default());
     fs::create_dir_all(server.path("mail")).unwrap();
+    // Declared behind the server, so unmounted before its folder is removed.
     let disk = Mount::tmpfs(&server.path("mail"), "4m").expect("it was possible before");
     server.run();
     let mut client = Client::connect(server.smtp).unwrap();
@@ -67,8 +68,6 @@ fn a_full_mail_disk() {
     let said = send(&mut client, &both, &large());
     assert!(said.starts_with("250"), "{said}");
     assert_eq!(messages(&server.maildir("bob@example.org")).len(), 1);
-    drop(server);
-    drop(disk);
 }
 
 #[test]
@@ -95,8 +94,6 @@ fn a_full_spool() {
     fs::remove_file(filler).unwrap();
     let said = send(&mut client, &["bob@example.org"], &mail("small", "x"));
     assert!(said.starts_with("250"), "{said}");
-    drop(server);
-    drop(disk);
 }
 
 #[test]
@@ -121,8 +118,6 @@ fn a_full_disk_under_spool_and_databases() {
     let said = send(&mut client, &["alice@example.org"], &mail("after", "x"));
     assert!(said.starts_with("250"), "{said}");
     assert_eq!(messages(&server.maildir("alice@example.org")).len(), 2);
-    drop(server);
-    drop(disk);
 }
 
 #[test]
