@@ -1,12 +1,14 @@
 //! Between the last byte and the reply: evidence is gathered, and one verdict
 //! made of it.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use avscan_client::Scanner;
 use mail::{ForwardPath, ReversePath};
-use rules::{Action, Facts, Rules};
+use maildir::Blocking;
+use rules::{Action, Facts, Hit, Rules};
 use verdict::{Arrival, Evidence, Policy, Record, RuleAction, RuleHit, Scan};
 
 use crate::arrival::Arrived;
@@ -33,13 +35,15 @@ pub struct Judge {
     pub rules: Arc<Rules>,
     /// The site's policy.
     pub policy: Policy,
+    /// Where work is done that takes its time.
+    pub blocking: Blocking,
 }
 
 impl Judge {
     /// Gathers the evidence and judges. `now` is in seconds since 1970; nobody
     /// waits for the scanner any more after `deadline`.
     pub async fn judge(&self, arrived: &Arrived, envelope: &Envelope, now: u64, deadline: Instant) -> Record {
-        let rules = self.rule_hits(arrived, envelope);
+        let rules = self.rule_hits(arrived, envelope).await;
         let scan = scan(self.scanner.as_ref(), &arrived.spooled, deadline).await;
         let record = Record::judge(arrived.hop.id, now, self.evidence(scan, rules, envelope), &self.policy);
         log(&record, arrived, envelope);
@@ -61,22 +65,49 @@ impl Judge {
         Evidence { scan, rules, arrival: envelope.arrival, recipients, failures: Vec::new() }
     }
 
-    fn rule_hits(&self, arrived: &Arrived, envelope: &Envelope) -> Vec<RuleHit> {
-        let recipients: Vec<ForwardPath> = envelope.recipients.iter().map(|r| r.given().clone()).collect();
+    /// Many rules over a large header take their time: that is no work for a
+    /// thread that others wait for.
+    async fn rule_hits(&self, arrived: &Arrived, envelope: &Envelope) -> Vec<RuleHit> {
+        let asked = Asked::of(arrived, envelope);
+        let hits = if asked.header.len() > SMALL {
+            let rules = Arc::clone(&self.rules);
+            self.blocking.run(move || asked.evaluate(&rules)).await
+        } else {
+            asked.evaluate(&self.rules)
+        };
+        hits.into_iter().map(|hit| RuleHit { name: hit.name, action: action(hit.action) }).collect()
+    }
+}
+
+/// A header block up to so many octets is looked at in passing.
+const SMALL: usize = 32 << 10;
+
+/// What rules are asked about, to be taken to another thread.
+struct Asked {
+    header: Vec<u8>,
+    sender: ReversePath,
+    recipients: Vec<ForwardPath>,
+    helo: String,
+    peer: Option<IpAddr>,
+    size: u64,
+}
+
+impl Asked {
+    fn of(arrived: &Arrived, envelope: &Envelope) -> Self {
         let spooled = &arrived.spooled;
-        let facts = Facts {
-            header: spooled.header(),
-            sender: &envelope.sender,
-            recipients: &recipients,
-            helo: &arrived.hop.helo,
+        Self {
+            header: spooled.header().to_vec(),
+            sender: envelope.sender.clone(),
+            recipients: envelope.recipients.iter().map(|r| r.given().clone()).collect(),
+            helo: arrived.hop.helo.clone(),
             peer: arrived.hop.peer,
             size: spooled.message_len() + spooled.message_lf(),
-        };
-        self.rules
-            .evaluate(&facts)
-            .into_iter()
-            .map(|hit| RuleHit { name: hit.name, action: action(hit.action) })
-            .collect()
+        }
+    }
+
+    fn evaluate(&self, rules: &Rules) -> Vec<Hit> {
+        let Self { header, sender, recipients, helo, peer, size } = self;
+        rules.evaluate(&Facts { header, sender, recipients, helo, peer: *peer, size: *size })
     }
 }
 
@@ -103,7 +134,7 @@ fn log(record: &Record, arrived: &Arrived, envelope: &Envelope) {
         sender = %envelope.sender,
         recipients = recipients.join(", "),
         bytes = spooled.message_len() + spooled.message_lf(),
-        record = %serde_json::to_string(record).unwrap_or_default(),
         "verdict"
     );
+    tracing::debug!(record = serde_json::to_string(record).unwrap_or_default(), "all that the verdict rests on");
 }

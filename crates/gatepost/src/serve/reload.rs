@@ -141,7 +141,12 @@ fn site(config: &Config, parts: &Parts, tls: Option<&ServerTls>, scanner: Option
         starttls: tls.map(|tls| tls.config(Protocol::Smtp)).transpose()?,
         trusted: config.judge.trusted_relays.clone(),
         recipients: Recipients::new(Arc::clone(&parts.directory), parts.store.clone(), parts.home.clone()),
-        judge: Judge { scanner: scanner.cloned(), rules: Arc::new(config.rules.clone()), policy: config.policy() },
+        judge: Judge {
+            scanner: scanner.cloned(),
+            rules: Arc::new(config.rules.clone()),
+            policy: config.policy(),
+            blocking: parts.blocking.clone(),
+        },
         deliverer: Deliverer::new(parts.store.clone(), quarantine, hostname.clone(), config.judge.report_base.clone()),
         spool: parts.spool.clone(),
         blocking: parts.blocking.clone(),

@@ -69,7 +69,12 @@ impl World {
         let quarantine = Quarantine::new(store.clone(), home, hostname.clone());
         let report_base = "https://mx.example.org/".to_owned();
         let deliverer = Deliverer::new(store.clone(), quarantine, hostname, report_base);
-        let judge = Judge { scanner: None, rules: Arc::new(Rules::shipped()), policy: Policy::default() };
+        let judge = Judge {
+            scanner: None,
+            rules: Arc::new(Rules::shipped()),
+            policy: Policy::default(),
+            blocking: blocking.clone(),
+        };
         let ids = AtomicU64::new(1);
         Self { directory, store, recipients, deliverer, judge, spool, blocking, clock, ids, temp }
     }
