@@ -90,7 +90,7 @@ impl Gate {
             return Err(GateError::SwitchedOff);
         }
         let seat = self.seats.take(row.key).ok_or(GateError::TooManySessions)?;
-        let key = AccountKey { source: "directory", foreign_key: row.key.to_string() };
+        let key = AccountKey { source: "directory", foreign_key: row.identity() };
         let quota = row.quota.map_or(Quota::Unlimited, Quota::Bytes);
         let account = self.store.account(&key, login.address(), quota).await?;
         let standing = Standing::new(Arc::clone(&self.directory), credentials);

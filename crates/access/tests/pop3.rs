@@ -148,7 +148,7 @@ impl House {
         self.runtime.block_on(async {
             let address = Address::parse("alice@example.org").unwrap();
             let account = self.directory.account(&address).await.unwrap();
-            let key = AccountKey { source: "directory", foreign_key: account.key.to_string() };
+            let key = AccountKey { source: "directory", foreign_key: account.identity() };
             self.store.account(&key, &address, Quota::Unlimited).await.unwrap()
         })
     }

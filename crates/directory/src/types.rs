@@ -52,6 +52,16 @@ pub struct Account {
     pub created: String,
 }
 
+impl Account {
+    /// Who this is for those who keep something of his: the key with the time
+    /// at which the row was made. The key alone would not do: a database that
+    /// is restored from yesterday gives the ids of today's accounts away again.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        format!("{}@{}", self.key, self.created)
+    }
+}
+
 /// A domain whose mail is taken here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DomainEntry {

@@ -81,7 +81,7 @@ impl Home {
     ///
     /// [`StoreError`] where the index or the disk are away.
     pub async fn mailbox(&self, account: &Account) -> Result<AccountId, StoreError> {
-        let key = AccountKey { source: "directory", foreign_key: account.key.to_string() };
+        let key = AccountKey { source: "directory", foreign_key: account.identity() };
         let quota = account.quota.map_or(Quota::Unlimited, Quota::Bytes);
         self.store.account(&key, &account.address, quota).await
     }

@@ -39,7 +39,7 @@ CREATE TABLE account (
     active      BOOLEAN      NOT NULL DEFAULT TRUE COMMENT 'FALSE: mail is refused with 550 5.2.1, nobody logs in.',
     language    VARCHAR(35)  NOT NULL DEFAULT '' COMMENT 'BCP 47 tag such as de or pt-BR; empty: the default of the site.',
     time_zone   VARCHAR(64)  NOT NULL DEFAULT '' COMMENT 'Such as Europe/Berlin; empty: the default of the site.',
-    created     TIMESTAMP    NOT NULL DEFAULT CURRENT_TIMESTAMP COMMENT 'UTC.',
+    created     TIMESTAMP    NOT NULL DEFAULT CURRENT_TIMESTAMP COMMENT 'UTC. Says with the id whose mailbox it is: leave it.',
     changed     TIMESTAMP    NOT NULL DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP COMMENT 'UTC.',
     PRIMARY KEY (id),
     UNIQUE KEY account_address (domain, local),

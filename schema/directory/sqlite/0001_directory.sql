@@ -40,7 +40,7 @@ CREATE TABLE account (
     active      INTEGER NOT NULL DEFAULT 1,        -- 0: mail is refused with 550 5.2.1, nobody logs in
     language    TEXT    NOT NULL DEFAULT '',       -- BCP 47 tag such as de or pt-BR; empty: the default of the site
     time_zone   TEXT    NOT NULL DEFAULT '',       -- such as Europe/Berlin; empty: the default of the site
-    created     TEXT    NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    created     TEXT    NOT NULL DEFAULT CURRENT_TIMESTAMP, -- says with the id whose mailbox it is: leave it
     changed     TEXT    NOT NULL DEFAULT CURRENT_TIMESTAMP,
     UNIQUE (domain, local),
     CHECK (local = LOWER(local) AND local <> '' AND LENGTH(local) <= 64),

@@ -55,6 +55,22 @@ async fn everybody_at_rcpt() {
     }
 }
 
+/// A database that is restored from yesterday gives today's ids away again, and
+/// whoever gets one gets nobody's mail with it.
+#[tokio::test]
+async fn an_id_that_is_given_twice_is_two_people() {
+    let world = World::new().await;
+    let before = world.resolve("carol@example.org", None).await.unwrap();
+    let change = "UPDATE account SET local = 'dave', created = '2020-01-01 00:00:00' WHERE local = 'carol'";
+    world.directory_statement(change).await;
+    let after = world.resolve("dave@example.org", None).await.unwrap();
+    assert_ne!(before.copies()[0].account, after.copies()[0].account);
+    // A rename alone keeps the mailbox.
+    world.directory_statement("UPDATE account SET local = 'david' WHERE local = 'dave'").await;
+    let renamed = world.resolve("david@example.org", None).await.unwrap();
+    assert_eq!(after.copies()[0].account, renamed.copies()[0].account);
+}
+
 #[tokio::test]
 async fn the_site_may_name_its_account() {
     let world = World::empty(Some("alice@example.org")).await;

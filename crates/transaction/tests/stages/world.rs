@@ -114,6 +114,14 @@ impl World {
     }
 
     /// With one rule besides those that are shipped.
+    /// What an administrator does with the sqlite3 program.
+    pub async fn directory_statement(&self, text: &'static str) {
+        let url = format!("sqlite:{}", self.temp.path().join("directory.db").display());
+        let pool = sql::Pool::open(&sql::Settings::new(url)).unwrap();
+        pool.execute(text, &[]).await.unwrap();
+        pool.close().await;
+    }
+
     pub fn with_rule(mut self, when: &str, action: Action) -> Self {
         let rule = Rule::new("test", when, action).unwrap();
         self.judge.rules = Arc::new(Rules::new(vec![rule]).unwrap());
