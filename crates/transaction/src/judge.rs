@@ -69,11 +69,12 @@ impl Judge {
     /// thread that others wait for.
     async fn rule_hits(&self, arrived: &Arrived, envelope: &Envelope) -> Vec<RuleHit> {
         let asked = Asked::of(arrived, envelope);
-        let hits = if asked.header.len() > SMALL {
-            let rules = Arc::clone(&self.rules);
-            self.blocking.run(move || asked.evaluate(&rules)).await
+        let header = arrived.spooled.header();
+        let hits = if header.len() > SMALL {
+            let (rules, header) = (Arc::clone(&self.rules), header.to_vec());
+            self.blocking.run(move || asked.evaluate(&rules, &header)).await
         } else {
-            asked.evaluate(&self.rules)
+            asked.evaluate(&self.rules, header)
         };
         hits.into_iter().map(|hit| RuleHit { name: hit.name, action: action(hit.action) }).collect()
     }
@@ -82,9 +83,8 @@ impl Judge {
 /// A header block up to so many octets is looked at in passing.
 const SMALL: usize = 32 << 10;
 
-/// What rules are asked about, to be taken to another thread.
+/// What rules are asked about besides the header block.
 struct Asked {
-    header: Vec<u8>,
     sender: ReversePath,
     recipients: Vec<ForwardPath>,
     helo: String,
@@ -96,7 +96,6 @@ impl Asked {
     fn of(arrived: &Arrived, envelope: &Envelope) -> Self {
         let spooled = &arrived.spooled;
         Self {
-            header: spooled.header().to_vec(),
             sender: envelope.sender.clone(),
             recipients: envelope.recipients.iter().map(|r| r.given().clone()).collect(),
             helo: arrived.hop.helo.clone(),
@@ -105,8 +104,8 @@ impl Asked {
         }
     }
 
-    fn evaluate(&self, rules: &Rules) -> Vec<Hit> {
-        let Self { header, sender, recipients, helo, peer, size } = self;
+    fn evaluate(&self, rules: &Rules, header: &[u8]) -> Vec<Hit> {
+        let Self { sender, recipients, helo, peer, size } = self;
         rules.evaluate(&Facts { header, sender, recipients, helo, peer: *peer, size: *size })
     }
 }
