@@ -22,10 +22,24 @@ fn infected() -> Vec<u8> {
 async fn while_stopped(scanner: &Scanner, message: Message) -> tokio::task::JoinHandle<Result<Outcome, ScanError>> {
     let pid = scanner.status().pid.unwrap();
     signal(pid, Signal::STOP);
+    // The signal is taken by each thread when it is next scheduled; until then
+    // one of them could still scan.
+    until(|| stands_still(pid)).await;
     let asking = scanner.clone();
     let asked = tokio::spawn(async move { asking.scan(message).await.map(|scan| scan.outcome) });
-    until(|| scanner.status().running > 0).await;
+    // On a machine that is held up it may be over before it was seen to run.
+    until(|| scanner.status().running > 0 || asked.is_finished()).await;
     asked
+}
+
+/// Whether every thread of a process has stopped (proc(5), the third field of
+/// `stat`, behind the name in parentheses).
+fn stands_still(pid: u32) -> bool {
+    let state = |task: fs::DirEntry| {
+        let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
+    };
+    fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten().all(state)
 }
 
 async fn until(condition: impl Fn() -> bool) {
