@@ -11,6 +11,9 @@ use tempfile::TempDir;
 
 use crate::port;
 
+/// How long a server may take until it answers, or has ended.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 /// How a server is to be set up.
 #[derive(Debug, Clone, Default)]
 pub struct Setup {
@@ -22,6 +25,9 @@ pub struct Setup {
     pub scan: bool,
     /// More lines at the end of the configuration file.
     pub more: String,
+    /// Where mail, spool and databases lie; the server's own folder where none
+    /// is given.
+    pub store: Option<PathBuf>,
 }
 
 /// A running server; it is killed and its folder removed on drop.
@@ -85,7 +91,7 @@ impl Server {
             .output()
             .expect("gatepost starts");
         assert!(made.status.success(), "init: {}", String::from_utf8_lossy(&made.stderr));
-        fs::create_dir_all(server.path("data")).expect("a folder");
+        fs::create_dir_all(server.stored("data")).expect("a folder");
         server.configure("");
         server
     }
@@ -93,8 +99,9 @@ impl Server {
     /// Writes the configuration anew, with more lines at its end.
     pub fn configure(&self, more: &str) {
         let at = |name: &str| self.path(name).display().to_string();
+        let stored = |name: &str| self.stored(name).display().to_string();
         let or_sqlite = |url: &str, name: &str| {
-            if url.is_empty() { format!("sqlite:{}", at(name)) } else { url.to_owned() }
+            if url.is_empty() { format!("sqlite:{}", stored(name)) } else { url.to_owned() }
         };
         let text = format!(
             "[server]\nhostname = \"mx.example.org\"\nuser = \"\"\ndata = \"{data}\"\n\
@@ -104,7 +111,7 @@ impl Server {
              [tls]\ncert = \"{cert}\"\nkey = \"{key}\"\n\
              [scan]\nenabled = {scan}\nsignatures = \"{signatures}\"\nsandbox = \"required\"\n\
              [judge]\nreport_base = \"https://mx.example.org\"\n{setup_more}\n{more}\n",
-            data = at("data"),
+            data = stored("data"),
             smtp = self.smtp,
             lmtp = self.lmtp().display(),
             imaps = self.imaps,
@@ -112,7 +119,7 @@ impl Server {
             metrics = self.metrics,
             directory = or_sqlite(&self.setup.directory, "data/directory.db"),
             index = or_sqlite(&self.setup.index, "data/index.db"),
-            mail = at("mail"),
+            mail = stored("mail"),
             cert = at("certs/server.pem"),
             key = at("certs/server.key"),
             scan = self.setup.scan,
@@ -126,6 +133,12 @@ impl Server {
     #[must_use]
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
+    }
+
+    /// A file or folder of its mail, its spool or its databases.
+    #[must_use]
+    pub fn stored(&self, name: &str) -> PathBuf {
+        self.setup.store.as_deref().unwrap_or(self.dir.path()).join(name)
     }
 
     /// The configuration file.
@@ -150,7 +163,7 @@ impl Server {
     #[must_use]
     pub fn maildir(&self, address: &str) -> PathBuf {
         let (local, domain) = address.split_once('@').expect("an address");
-        self.path("mail").join(domain).join(local).join("Maildir")
+        self.stored("mail").join(domain).join(local).join("Maildir")
     }
 
     /// The server's process id.
@@ -171,10 +184,13 @@ impl Server {
             .expect("gatepost starts");
         self.child = Some(child);
         let start = Instant::now();
-        while !(answers(self.smtp) && answers(self.imaps) && answers(self.pop3s)) {
+        // The ports take connections before anybody serves them; the socket for
+        // commands comes last.
+        let control = self.path("data/control.sock");
+        while !(answers(self.smtp) && answers(self.imaps) && answers(self.pop3s) && control.exists()) {
             let ended = self.child.as_mut().and_then(|c| c.try_wait().ok()).flatten();
             assert!(ended.is_none(), "the server ended: {ended:?}\n{}", self.log());
-            assert!(start.elapsed() < Duration::from_secs(60), "no answer:\n{}", self.log());
+            assert!(start.elapsed() < PATIENCE, "no answer:\n{}", self.log());
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -198,7 +214,7 @@ impl Server {
         let mut child = self.child.take()?;
         signal(child.id(), "TERM");
         let start = Instant::now();
-        while start.elapsed() < Duration::from_secs(30) {
+        while start.elapsed() < PATIENCE {
             if let Ok(Some(status)) = child.try_wait() {
                 return status.code();
             }
@@ -247,6 +263,33 @@ pub fn signal(pid: u32, name: &str) {
     let _ = Command::new("kill").args([format!("-{name}"), pid.to_string()]).status();
 }
 
+/// Stops a process, and waits until it does nothing any more: each thread takes
+/// the signal when it is next scheduled, or comes back from what it has asked
+/// of the disk.
+///
+/// # Panics
+///
+/// Where it goes on.
+pub fn halt(pid: u32) {
+    signal(pid, "STOP");
+    let start = Instant::now();
+    while !stands_still(pid) {
+        assert!(start.elapsed() < PATIENCE, "{pid} does not stop");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Whether every thread of a process has stopped, or waits for a debugger
+/// (proc(5), the third field of `stat`, behind the name in parentheses). A
+/// process that is gone does nothing either.
+fn stands_still(pid: u32) -> bool {
+    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return true };
+    tasks.flatten().all(|task| {
+        let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['T', 't']))
+    })
+}
+
 fn answers(address: SocketAddr) -> bool {
     TcpStream::connect_timeout(&address, Duration::from_millis(200)).is_ok()
 }
@@ -262,4 +305,35 @@ pub fn have(program: &str) -> bool {
         eprintln!("skipped: {program} is not installed");
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_halted_does_nothing_until_it_is_told_to() {
+        let folder = TempDir::new().expect("a folder");
+        let file = folder.path().join("file");
+        let script = format!("while true; do echo x >> {}; done", file.display());
+        let mut busy = Command::new("sh").args(["-c", &script]).spawn().expect("a shell");
+        let octets = || fs::metadata(&file).map_or(0, |file| file.len());
+        let grows = |from: u64| {
+            let start = Instant::now();
+            while octets() <= from && start.elapsed() < PATIENCE {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            octets() > from
+        };
+        assert!(grows(0) && !stands_still(busy.id()));
+        halt(busy.id());
+        let halted = octets();
+        std::thread::sleep(Duration::from_millis(50));
+        assert_eq!(octets(), halted);
+        signal(busy.id(), "CONT");
+        assert!(grows(halted));
+        let _ = busy.kill();
+        let _ = busy.wait();
+        halt(busy.id());
+    }
 }

@@ -2,6 +2,8 @@
 //! when it dies or its signatures change.
 
 use std::fs;
+use std::io::Write;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -65,14 +67,31 @@ fn postmaster_is_not_refused() {
 
 #[test]
 fn scan_by_hand() {
-    let server = scanning();
-    let file = server.path("virus.eml");
-    fs::write(&file, mail("v", &eicar())).unwrap();
-    let found = server.gatepost(&["scan", &file.display().to_string()], "");
-    assert_eq!(found.status.code(), Some(1), "{found:?}");
-    assert!(String::from_utf8_lossy(&found.stdout).to_lowercase().contains("eicar"), "{found:?}");
-    fs::write(&file, mail("clean", "x")).unwrap();
-    assert_eq!(server.gatepost(&["scan", &file.display().to_string()], "").status.code(), Some(0));
+    let mut server = scanning();
+    let (virus, clean) = (server.path("virus.eml"), server.path("clean.eml"));
+    fs::write(&virus, mail("v", &eicar())).unwrap();
+    fs::write(&clean, mail("clean", "x")).unwrap();
+    let scan = |server: &Server, file: &Path| {
+        let output = server.gatepost(&["--json", "scan", &file.display().to_string()], "");
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let said = |key: &str| report[key].as_str().unwrap_or_default().to_owned();
+        (output.status.code(), said("outcome"), said("detail").to_lowercase().contains("eicar"), said("by"))
+    };
+    let running = || "the running server".to_owned();
+    assert_eq!(scan(&server, &virus), (Some(1), "virus".to_owned(), true, running()));
+    assert_eq!(scan(&server, &clean), (Some(0), "clean".to_owned(), false, running()));
+    // What is no question of ours costs nobody else anything.
+    for nonsense in [&b"{}"[..], b"\0\xff", br#"{"scan":{"length":5,"sha256":[1]}}"#, &[b'['; 20_000]] {
+        let mut socket = UnixStream::connect(server.path("data/control.sock")).unwrap();
+        let _ = socket.write_all(nonsense);
+    }
+    assert_eq!(scan(&server, &clean).0, Some(0));
+    server.stop();
+    assert!(!server.path("data/control.sock").exists());
+    assert_eq!(
+        scan(&server, &virus),
+        (Some(1), "virus".to_owned(), true, "a scanner of its own, as no server is running".to_owned())
+    );
 }
 
 #[test]

@@ -1,10 +1,11 @@
-//! `gatepost scan FILE`: asks the scanner by hand, with the settings and the
-//! sandbox that the server has.
+//! `gatepost scan FILE`: asks the running server's scanner by hand, or where no
+//! server runs one with the settings and the sandbox that it would have.
 
 use std::fs::File;
 use std::io::{self, Read, Seek};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use avscan_client::{Hello, Message, Outcome, Prefix, Scan, Scanner};
 use clap::Args;
@@ -13,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::worker_beside;
 use crate::config::Config;
+use crate::control::{self, Answer, Question, Scanned};
 use crate::output::{Exit, Failure, Output, Row};
 
 /// What to scan.
@@ -30,6 +32,21 @@ pub struct ScanArgs {
 /// [`Failure`] where the file cannot be read or the scanner cannot be used.
 pub async fn run(args: &ScanArgs, config: &Config, out: Output) -> Result<Exit, Failure> {
     let (file, length, sha256) = open(&args.file)?;
+    let question = Question::Scan { length, sha256 };
+    let patience = config.judge.budget + Duration::from_secs(20);
+    let (scanned, by) = match control::ask(&config.server.data, &question, Some(file.as_fd()), patience).await {
+        Ok(Some(Answer::Scanned(scanned))) => (scanned, "the running server"),
+        Ok(Some(Answer::Failed(why))) => return Err(Failure::failed(why)),
+        Ok(None) => (by_our_own(file, length, sha256, config).await?, "a scanner of its own, as no server is running"),
+        Err(error) => return Err(Failure::failed(format!("the running server did not answer: {error}"))),
+    };
+    let report = Report { file: args.file.clone(), scanned, by };
+    out.show(&report)?;
+    Ok(if report.scanned.outcome == "clean" { Exit::Done } else { Exit::Failed })
+}
+
+/// Loads the signatures for this one scan.
+async fn by_our_own(file: File, length: u64, sha256: [u8; 32], config: &Config) -> Result<Scanned, Failure> {
     let settings = config
         .scanner_settings(worker_beside())
         .ok_or_else(|| Failure::usage("scanning is switched off").hint("write enabled = true in [scan]"))?;
@@ -37,11 +54,26 @@ pub async fn run(args: &ScanArgs, config: &Config, out: Output) -> Result<Exit, 
     let loaded = scanner.ready().await?;
     let deadline = Instant::now() + config.judge.budget;
     let message = Message { file: file.into(), length, prefix: Prefix::Foreign, sha256, deadline };
-    let scanned = scanner.scan(message).await;
+    let scan = scanner.scan(message).await;
     scanner.stop().await;
-    let report = Report::new(&args.file, &scanned?, &loaded);
-    out.show(&report)?;
-    Ok(if report.outcome == "clean" { Exit::Done } else { Exit::Failed })
+    Ok(scanned(&scan?, &loaded))
+}
+
+/// The finding in words.
+pub(crate) fn scanned(scan: &Scan, loaded: &Hello) -> Scanned {
+    let (outcome, detail) = match &scan.outcome {
+        Outcome::Clean => ("clean", None),
+        Outcome::Virus(name) => ("virus", Some(name.to_string())),
+        Outcome::Unscannable(limit) => ("unscannable", Some(limit.to_string())),
+        Outcome::Poison => ("poison", None),
+    };
+    Scanned {
+        outcome: outcome.to_owned(),
+        detail,
+        took_ms: u64::try_from(scan.took.as_millis()).unwrap_or(u64::MAX),
+        signatures: loaded.signatures,
+        engine: loaded.engine.clone(),
+    }
 }
 
 /// Opens the file and hashes it, piece by piece, whatever its size.
@@ -67,45 +99,24 @@ fn open(path: &Path) -> Result<(File, u64, [u8; 32]), Failure> {
 #[derive(Debug, Serialize)]
 struct Report {
     file: PathBuf,
-    /// `clean`, `virus`, `unscannable` or `poison`.
-    outcome: &'static str,
-    /// The signature's name, or what could not be looked into.
-    detail: Option<String>,
-    took_ms: u64,
-    signatures: u32,
-    engine: String,
-}
-
-impl Report {
-    fn new(file: &Path, scan: &Scan, loaded: &Hello) -> Self {
-        let (outcome, detail) = match &scan.outcome {
-            Outcome::Clean => ("clean", None),
-            Outcome::Virus(name) => ("virus", Some(name.to_string())),
-            Outcome::Unscannable(limit) => ("unscannable", Some(limit.to_string())),
-            Outcome::Poison => ("poison", None),
-        };
-        Self {
-            file: file.to_owned(),
-            outcome,
-            detail,
-            took_ms: u64::try_from(scan.took.as_millis()).unwrap_or(u64::MAX),
-            signatures: loaded.signatures,
-            engine: loaded.engine.clone(),
-        }
-    }
+    #[serde(flatten)]
+    scanned: Scanned,
+    by: &'static str,
 }
 
 impl Row for Report {
-    const COLUMNS: &'static [&'static str] = &["file", "outcome", "detail", "took", "signatures", "engine"];
+    const COLUMNS: &'static [&'static str] = &["file", "outcome", "detail", "took", "signatures", "engine", "by"];
 
     fn cells(&self) -> Vec<String> {
+        let Scanned { outcome, detail, took_ms, signatures, engine } = &self.scanned;
         vec![
             self.file.display().to_string(),
-            self.outcome.to_owned(),
-            self.detail.clone().unwrap_or_else(|| "-".to_owned()),
-            format!("{} ms", self.took_ms),
-            self.signatures.to_string(),
-            format!("libclamav {}", self.engine),
+            outcome.clone(),
+            detail.clone().unwrap_or_else(|| "-".to_owned()),
+            format!("{took_ms} ms"),
+            signatures.to_string(),
+            format!("libclamav {engine}"),
+            self.by.to_owned(),
         ]
     }
 }

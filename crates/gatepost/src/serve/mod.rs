@@ -2,6 +2,7 @@
 //! and connections are served until somebody asks us to stop.
 
 mod accept;
+mod control;
 mod figures;
 mod housekeeping;
 mod limits;
@@ -88,6 +89,8 @@ async fn serve(config: Config, bound: Vec<(&'static str, Bound)>, logs: &logging
             bound.listen().map_err(|error| Failure::failed(format!("[listen] {key} cannot be used: {error}")))?;
         doors.open(key, listener);
     }
+    let control =
+        control::Control::open(&config.server.data, reloadable.scanner().cloned(), reloadable.sites().clone());
     tracing::info!(hostname = %config.server.hostname, version = env!("CARGO_PKG_VERSION"), "serving");
     // Without systemd nobody listens, and that is no error.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
@@ -95,6 +98,7 @@ async fn serve(config: Config, bound: Vec<(&'static str, Bound)>, logs: &logging
     until_told(&config, &reloadable, logs).await?;
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
     let _ = stop.send(true);
+    drop(control);
     drain(&doors, config.server.drain).await;
     housekeeping.finish().await;
     parts.store.close().await;

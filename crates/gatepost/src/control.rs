@@ -1,0 +1,148 @@
+//! What commands ask a running server over the Unix socket in its data folder:
+//! one question, with a file beside it where it is about one, and one answer.
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
+};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncReadExt, Interest};
+use tokio::net::UnixStream;
+
+/// The longest question or answer, in bytes: each is sent as one piece.
+pub const MAX: usize = 16 << 10;
+
+/// What a command asks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Question {
+    /// Is a virus in the file that comes with the question?
+    Scan {
+        /// Bytes of the file.
+        length: u64,
+        /// Their SHA-256.
+        sha256: [u8; 32],
+    },
+}
+
+/// What the server says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// The scanner looked at the file.
+    Scanned(Scanned),
+    /// It could not be done; why, as one sentence.
+    Failed(String),
+}
+
+/// What came of a scan, and by what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scanned {
+    /// `clean`, `virus`, `unscannable` or `poison`.
+    pub outcome: String,
+    /// The signature's name, or what could not be looked into.
+    pub detail: Option<String>,
+    /// Milliseconds that it took.
+    pub took_ms: u64,
+    /// How many signatures are loaded.
+    pub signatures: u32,
+    /// The version of libclamav.
+    pub engine: String,
+}
+
+/// Where the server with this data folder listens.
+#[must_use]
+pub fn path(data: &Path) -> PathBuf {
+    data.join("control.sock")
+}
+
+/// Asks the server with this data folder; `None` where none is running, or it
+/// is none of this user's.
+///
+/// # Errors
+///
+/// When the server went away in between, did not answer in time, or said what
+/// this program does not understand.
+pub async fn ask(
+    data: &Path,
+    question: &Question,
+    file: Option<BorrowedFd<'_>>,
+    patience: Duration,
+) -> io::Result<Option<Answer>> {
+    let stream = match UnixStream::connect(path(data)).await {
+        Ok(stream) => stream,
+        Err(error) if nobody_is_there(&error) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let conversation = async {
+        send(&stream, question, file).await?;
+        receive_all(stream).await
+    };
+    tokio::time::timeout(patience, conversation).await.map_err(|_| io::ErrorKind::TimedOut)?.map(Some)
+}
+
+fn nobody_is_there(error: &io::Error) -> bool {
+    use io::ErrorKind as Kind;
+    // A path that is too long for a socket cannot be one of a server either.
+    matches!(error.kind(), Kind::NotFound | Kind::ConnectionRefused | Kind::PermissionDenied | Kind::InvalidInput)
+}
+
+/// Sends a question or an answer, and the file beside it.
+///
+/// # Errors
+///
+/// When the other side is gone, or the text is too long.
+pub async fn send(stream: &UnixStream, what: &impl Serialize, file: Option<BorrowedFd<'_>>) -> io::Result<()> {
+    let bytes = serde_json::to_vec(what)?;
+    if bytes.len() > MAX {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    let sent = stream.async_io(Interest::WRITABLE, || send_now(stream.as_fd(), &bytes, file)).await?;
+    if sent == bytes.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
+}
+
+fn send_now(socket: BorrowedFd<'_>, bytes: &[u8], file: Option<BorrowedFd<'_>>) -> io::Result<usize> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut beside = SendAncillaryBuffer::new(&mut space);
+    if file.is_some_and(|_| !beside.push(SendAncillaryMessage::ScmRights(file.as_slice()))) {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    Ok(rustix::net::sendmsg(socket, &[IoSlice::new(bytes)], &mut beside, SendFlags::NOSIGNAL)?)
+}
+
+/// Receives a question, and the file beside it.
+///
+/// # Errors
+///
+/// When the other side is gone, or it is no question of ours.
+pub async fn receive<T: DeserializeOwned>(stream: &UnixStream) -> io::Result<(T, Option<OwnedFd>)> {
+    let mut bytes = vec![0; MAX];
+    let (length, file) = stream.async_io(Interest::READABLE, || receive_now(stream.as_fd(), &mut bytes)).await?;
+    Ok((serde_json::from_slice(&bytes[..length])?, file))
+}
+
+fn receive_now(socket: BorrowedFd<'_>, bytes: &mut [u8]) -> io::Result<(usize, Option<OwnedFd>)> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut beside = RecvAncillaryBuffer::new(&mut space);
+    let received = rustix::net::recvmsg(socket, &mut [IoSliceMut::new(bytes)], &mut beside, RecvFlags::CMSG_CLOEXEC)?;
+    let files = beside.drain().find_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(files) => Some(files),
+        _ => None,
+    });
+    Ok((received.bytes, files.and_then(|mut files| files.next())))
+}
+
+async fn receive_all(mut stream: UnixStream) -> io::Result<Answer> {
+    let mut bytes = Vec::new();
+    (&mut stream).take(MAX as u64).read_to_end(&mut bytes).await?;
+    if bytes.is_empty() {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(serde_json::from_slice(&bytes)?)
+}

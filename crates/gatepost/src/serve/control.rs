@@ -1,0 +1,131 @@
+//! The socket on which the running server answers the commands of its
+//! administrator, so that they see what it sees.
+
+use std::fs::{self, File, Permissions};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use avscan_client::{Message, Prefix, Scanner};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::site::Sites;
+use crate::commands::scan;
+use crate::control::{Answer, Question, path, receive, send};
+
+/// Questions at a time; further ones wait.
+const AT_A_TIME: usize = 8;
+/// How long a command may take to say what it wants, or to hear the answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The open socket; it is gone from its folder when this is dropped.
+pub struct Control {
+    path: PathBuf,
+    task: JoinHandle<()>,
+}
+
+/// What questions are about.
+#[derive(Clone)]
+struct Server {
+    scanner: Option<Scanner>,
+    sites: Sites,
+}
+
+impl Control {
+    /// Listens in the data folder, which is ours alone. Where that cannot be,
+    /// the server serves without.
+    pub fn open(data: &Path, scanner: Option<Scanner>, sites: Sites) -> Option<Self> {
+        let path = path(data);
+        match bind(&path) {
+            Ok(listener) => {
+                let task = tokio::spawn(accept(listener, Server { scanner, sites }));
+                Some(Self { path, task })
+            }
+            Err(error) => {
+                tracing::warn!(path = %path.display(), %error, "commands cannot ask this server");
+                None
+            }
+        }
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        self.task.abort();
+        // If it is gone already, so much the better.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// Whoever holds the folder's lock may take away what a crash left there.
+fn bind(path: &Path) -> io::Result<UnixListener> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path)?;
+    fs::set_permissions(path, Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+async fn accept(listener: UnixListener, server: Server) {
+    let places = Arc::new(Semaphore::new(AT_A_TIME));
+    while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let server = server.clone();
+                tokio::spawn(async move {
+                    if let Err(error) = converse(&stream, &server).await {
+                        tracing::debug!(%error, "a command was not answered");
+                    }
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a command could not be listened to");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        }
+    }
+}
+
+async fn converse(stream: &UnixStream, server: &Server) -> io::Result<()> {
+    // The folder keeps others out, and so does this.
+    let asker = stream.peer_cred()?.uid();
+    if asker != 0 && asker != rustix::process::geteuid().as_raw() {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    let (question, file) = timeout(PATIENCE, receive(stream)).await??;
+    let answer = match (question, file) {
+        (Question::Scan { length, sha256 }, Some(file)) => server.scan(length, sha256, file).await,
+        (Question::Scan { .. }, None) => Answer::Failed("there is no file to scan".to_owned()),
+    };
+    timeout(PATIENCE, send(stream, &answer, None)).await?
+}
+
+impl Server {
+    async fn scan(&self, length: u64, sha256: [u8; 32], file: OwnedFd) -> Answer {
+        let Some(scanner) = &self.scanner else {
+            return Answer::Failed("the running server does not scan; see [scan] enabled".to_owned());
+        };
+        // The worker maps or reads it: only a file that has an end will do.
+        let file = File::from(file);
+        match file.metadata() {
+            Ok(metadata) if metadata.is_file() && metadata.len() >= length => {}
+            _ => return Answer::Failed("it is no file of that length".to_owned()),
+        }
+        let deadline = Instant::now() + self.sites.now().budget;
+        let message = Message { file: file.into(), length, prefix: Prefix::Foreign, sha256, deadline };
+        match (scanner.scan(message).await, scanner.status().loaded) {
+            (Ok(scan), Some(loaded)) => Answer::Scanned(scan::scanned(&scan, &loaded)),
+            (Ok(_), None) => Answer::Failed("the scanner has just been stopped".to_owned()),
+            (Err(error), _) => Answer::Failed(error.to_string()),
+        }
+    }
+}
