@@ -186,7 +186,8 @@ fn concat(name: &str, pieces: &BTreeMap<u32, (bool, Vec<u8>)>) -> (String, Vec<u
     (if extended { format!("{name}*") } else { name.to_owned() }, whole)
 }
 
-fn percent(out: &mut Vec<u8>, byte: u8) {
+/// A byte of an extended value (RFC 2231 §7, `attribute-char`).
+pub(crate) fn percent(out: &mut Vec<u8>, byte: u8) {
     if byte.is_ascii_alphanumeric() || b".-_".contains(&byte) {
         out.push(byte);
     } else {

@@ -9,6 +9,7 @@
 
 mod address;
 mod content_type;
+mod downgrade;
 mod envelope;
 mod fields;
 mod structure;
@@ -17,6 +18,7 @@ pub mod wire;
 
 pub use address::{AddressItem, addresses};
 pub use content_type::{ContentType, Disposition, Parameters};
+pub use downgrade::{Understands, downgrade, parameter as shown_parameter};
 pub use envelope::{Envelope, sent_date};
 pub use fields::{Names, select_fields};
 pub use structure::{Encoding, Kind, Limits, Part, PartId, Span, Structure};
