@@ -60,6 +60,35 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&file).unwrap(), manual(), "docs/configuration.md is not up to date");
     }
 
+    /// `config/gatepost.example.toml` is what people copy from.
+    #[test]
+    fn the_example_has_every_key_with_its_default() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/gatepost.example.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        let table = toml::de::DeTable::new();
+        let document = Document::new(Path::new(""), "", &table);
+        let _ = Config::read(&document);
+        let (_, entries) = document.manual();
+        let mut wrong = Vec::new();
+        for Entry { section, key, default, .. } in entries {
+            let lines = text.lines().skip_while(|line| line.trim_matches(['[', ']']) != section).skip(1);
+            let mut lines = lines.take_while(|line| !line.starts_with('['));
+            let start = format!("{key} = ");
+            let found = lines.find(|line| line.trim_start_matches('#').starts_with(&start));
+            // A default in words is said above the key, and the value is an example.
+            let literal = !default.contains(' ') && !default.contains('`') && !default.contains("DATA");
+            let literal = literal && !["[]", "none"].contains(&default.as_str());
+            match found {
+                None => wrong.push(format!("[{section}] {key} is missing")),
+                Some(line) if line.starts_with('#') && literal && line != format!("#{start}{default}") => {
+                    wrong.push(format!("[{section}] {line}: the default is {default}"));
+                }
+                Some(_) => {}
+            }
+        }
+        assert!(wrong.is_empty(), "{wrong:#?}");
+    }
+
     #[test]
     fn every_section_has_keys_and_every_key_says_what_it_is_for() {
         let table = toml::de::DeTable::new();

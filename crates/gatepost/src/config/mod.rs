@@ -19,7 +19,8 @@ mod value;
 use std::path::{Path, PathBuf};
 
 pub use manual::manual;
-pub use problem::{ConfigError, Problem};
+pub(crate) use problem::described_in;
+pub use problem::{ConfigError, Page, Problem};
 pub use sections::{
     Directory, Imap, Index, Judge, Limits, Listeners, Log, LogFormat, Login, Mail, Pop3, Scan, Server, Smtp, Tls,
 };

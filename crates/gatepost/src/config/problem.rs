@@ -40,9 +40,28 @@ impl From<ConfigError> for Failure {
                  `gatepost init` writes one; `--config FILE` names another",
             ),
             ConfigError::Unreadable { .. } => failure.hint("name the right file with --config, or make it readable"),
-            ConfigError::Wrong { .. } => failure.hint("docs/configuration.md describes every key"),
+            ConfigError::Wrong { problems } => failure.hint(described_in(&problems)),
         }
     }
+}
+
+/// Which page says what would be right.
+pub(crate) fn described_in(problems: &[Problem]) -> &'static str {
+    let of_rules = problems.iter().filter(|problem| problem.page == Page::Rules).count();
+    match of_rules {
+        0 => "docs/configuration.md describes every key",
+        all if all == problems.len() => "docs/rules.md describes rules and their conditions",
+        _ => "docs/configuration.md describes every key, docs/rules.md rules and their conditions",
+    }
+}
+
+/// Where the manual describes what a mistake is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Page {
+    /// `docs/configuration.md`
+    Keys,
+    /// `docs/rules.md`
+    Rules,
 }
 
 /// One mistake.
@@ -58,19 +77,21 @@ pub struct Problem {
     pub what: String,
     /// What would be right.
     pub hint: String,
+    /// Where more is said about it.
+    pub page: Page,
 }
 
 impl Problem {
     /// At a byte of the text.
     pub(super) fn at(file: &Path, text: &str, offset: usize, what: String, hint: String) -> Self {
         let (line, column) = position(text, offset);
-        Self { file: file.to_owned(), line, column, what, hint }
+        Self { file: file.to_owned(), line, column, what, hint, page: Page::Keys }
     }
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { file, line, column, what, hint } = self;
+        let Self { file, line, column, what, hint, .. } = self;
         write!(f, "{}:{line}:{column}: {what}", file.display())?;
         if hint.is_empty() { Ok(()) } else { write!(f, "; {hint}") }
     }

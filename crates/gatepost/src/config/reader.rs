@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::problem::{ConfigError, Problem};
+use super::problem::{ConfigError, Page, Problem};
 use super::suggest;
 use super::value::{Setting, Wrong};
 
@@ -88,6 +88,12 @@ impl<'a> Document<'a> {
     pub(super) fn wrong(&self, span: &Range<usize>, what: String, hint: String) {
         let problem = Problem::at(self.file, self.text, span.start, what, hint);
         self.problems.borrow_mut().push((span.start, problem));
+    }
+
+    /// Notes a mistake in a rule.
+    pub(super) fn wrong_rule(&self, span: &Range<usize>, what: &str, hint: String) {
+        let problem = Problem::at(self.file, self.text, span.start, format!("[[rule]] {what}"), hint);
+        self.problems.borrow_mut().push((span.start, Problem { page: Page::Rules, ..problem }));
     }
 
     /// Notes a mistake about a key that may or may not be in the file: at its
@@ -187,7 +193,10 @@ impl<'a> Document<'a> {
                 Some(meant) => format!("did you mean {meant:?}?"),
                 None => self.elsewhere(text),
             };
-            self.wrong(&key.span(), format!("unknown key {text:?} in [{section}]"), hint);
+            match section {
+                "rule" => self.wrong_rule(&key.span(), &format!("has an unknown key {text:?}"), hint),
+                _ => self.wrong(&key.span(), format!("unknown key {text:?} in [{section}]"), hint),
+            }
         }
     }
 
@@ -256,7 +265,11 @@ impl<'a> Section<'a> {
             Ok(read) => Some(read),
             Err(Wrong { span, what, hint }) => {
                 let hint = if hint.is_empty() { format!("{} is expected", T::KIND) } else { hint };
-                self.document.wrong(&span, format!("{key}: {what}"), hint);
+                let what = format!("{key}: {what}");
+                match self.name {
+                    "rule" => self.document.wrong_rule(&span, &what, hint),
+                    _ => self.document.wrong(&span, what, hint),
+                }
                 None
             }
         }

@@ -55,7 +55,7 @@ pub(super) fn rules(document: &Document<'_>) -> Rules {
     let names: Vec<String> = read.iter().map(|rule| rule.name().to_owned()).collect();
     Rules::new(read).unwrap_or_else(|error| {
         let second = names.iter().enumerate().find(|(at, name)| names[..*at].contains(name)).map_or(0, |(at, _)| at);
-        document.wrong(&spans[second], error.to_string(), String::new());
+        document.wrong_rule(&spans[second], &format!("name: {error}"), String::new());
         Rules::default()
     })
 }
@@ -90,7 +90,7 @@ fn rule(section: &Section<'_>) -> Option<Rule> {
     let keys = keys(section);
     for key in ["name", "when", "action"] {
         if section.raw(key).is_none() {
-            section.document().wrong(&section.first_key(), format!("the rule has no {key}"), String::new());
+            section.document().wrong_rule(&section.first_key(), &format!("has no {key}"), String::new());
         }
     }
     let action = match (keys.action?.0, keys.sentence) {
@@ -98,7 +98,7 @@ fn rule(section: &Section<'_>) -> Option<Rule> {
         (_, Some(_)) => {
             let span = section.raw("sentence").map_or(0..0, toml::Spanned::span);
             let hint = "only action = \"reject\" tells the sender something".to_owned();
-            section.document().wrong(&span, "this action has no sentence".to_owned(), hint);
+            section.document().wrong_rule(&span, "sentence: this action has none", hint);
             return None;
         }
         (Kind::Junk, None) => Action::Junk,
@@ -114,15 +114,12 @@ fn wrong(section: &Section<'_>, when: &str, error: RuleError) {
     match error {
         RuleError::BadCondition(error) => {
             let span = section.raw("when").map_or(0..0, toml::Spanned::span);
-            document.wrong(
-                &document.within(&span, when, error.offset),
-                format!("when: {}", error.what),
-                error.expected,
-            );
+            let place = document.within(&span, when, error.offset);
+            document.wrong_rule(&place, &format!("when: {}", error.what), error.expected);
         }
         other => {
             let span = section.raw("name").map_or(0..0, toml::Spanned::span);
-            document.wrong(&span, format!("name: {other}"), String::new());
+            document.wrong_rule(&span, &format!("name: {other}"), String::new());
         }
     }
 }

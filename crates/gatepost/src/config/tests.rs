@@ -112,31 +112,35 @@ fn what_is_wrong_behind_a_good_start() {
         ),
         ("[tls]\ncert = \"c\"\n", "3:2: cert has no key beside it; `gatepost ca` makes a certificate"),
         ("[smtp]\nmax_errors = 3\nmax_errors = 4\n", "5:1: duplicate key"),
-        ("[[rule]]\nname = \"a\"\nwhen = \"no From\"\n", "4:1: the rule has no action"),
+        ("[[rule]]\nname = \"a\"\nwhen = \"no From\"\n", "4:1: [[rule]] has no action"),
         (
             "[[rule]]\nname = \"a\"\nwhen = \"form From\"\naction = \"junk\"\n",
-            "5:9: when: form cannot stand here; a test \
+            "5:9: [[rule]] when: form cannot stand here; a test \
             begins with header, no, count, sender, recipient, recipients, peer, helo, size or always",
         ),
         (
             "[[rule]]\nname = \"a\"\nwhen = 'no Date no'\naction = \"junk\"\n",
-            "5:17: when: no cannot stand here; and, or, or \
+            "5:17: [[rule]] when: no cannot stand here; and, or, or \
             the end of the condition is expected",
         ),
         (
             "[[rule]]\nname = \"a\"\nwhen = \"no \\u0044ate no\"\naction = \"junk\"\n",
-            "5:8: when: no cannot stand here; and, \
+            "5:8: [[rule]] when: no cannot stand here; and, \
             or, or the end of the condition is expected",
         ),
         (
             "[[rule]]\nname = \"a\"\nwhen = \"always\"\naction = \"junc\"\n",
-            "6:10: action: unknown word \"junc\"; did you \
+            "6:10: [[rule]] action: unknown word \"junc\"; did you \
             mean \"junk\"?",
         ),
         (
             "[[rule]]\nname = \"a\"\nwhen = \"always\"\naction = \"junk\"\nsentence = \"x\"\n",
-            "7:12: this action has no \
-            sentence; only action = \"reject\" tells the sender something",
+            "7:12: [[rule]] sentence: this \
+            action has none; only action = \"reject\" tells the sender something",
+        ),
+        (
+            "[[rule]]\nname = \"a\"\nwhen = \"always\"\naction = \"junk\"\nwehn = 1\n",
+            "7:1: [[rule]] has an unknown key \"wehn\"; did you mean \"when\"?",
         ),
         ("[rule]\nname = \"a\"\n", "3:1: rule is not a list; write [[rule]]"),
     ];
@@ -144,11 +148,27 @@ fn what_is_wrong_behind_a_good_start() {
         assert_eq!(wrong(&format!("{SMALL}{text}")), said, "{text}");
     }
     let twice = "[[rule]]\nname = \"a\"\nwhen = \"always\"\naction = \"junk\"\n".repeat(2);
-    assert_eq!(wrong(&format!("{SMALL}{twice}")), "8:1: there are two rules with the name \"a\"");
+    assert_eq!(wrong(&format!("{SMALL}{twice}")), "8:1: [[rule]] name: there are two rules with the name \"a\"");
     assert_eq!(
         wrong(&format!("user = \"x\"\n{SMALL}")),
         "1:1: the key \"user\" stands in no section; did you mean \"user\" in [server]?"
     );
+}
+
+#[test]
+fn the_page_that_says_more_is_named() {
+    let rule = "[[rule]]\nname = \"a\"\nwhen = \"form From\"\naction = \"junk\"\n";
+    let key = "[smtp]\nmax_line = 1\n";
+    let cases = [
+        (key.to_owned(), "docs/configuration.md describes every key"),
+        (rule.to_owned(), "docs/rules.md describes rules and their conditions"),
+        (format!("{key}{rule}"), "docs/configuration.md describes every key, docs/rules.md rules and their conditions"),
+    ];
+    for (text, said) in cases {
+        let error = parse(&format!("{SMALL}{text}")).unwrap_err();
+        let shown = crate::output::Failure::from(error);
+        assert!(format!("{shown:?}").contains(&format!("hint: {said:?}")), "{shown:?}");
+    }
 }
 
 #[test]
@@ -206,6 +226,7 @@ fn the_example_is_valid_and_shows_every_section() {
         "imap",
         "pop3",
         "login",
+        "limits",
         "rule",
     ] {
         assert!(table.contains_key(section), "{section}");

@@ -13,7 +13,7 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, described_in};
 use crate::output::{Exit, Failure, Format, Output};
 
 /// Keys of `[listen]` for what does not exist yet.
@@ -92,7 +92,7 @@ fn broken(error: &ConfigError) -> Finding {
     let hint = match error {
         ConfigError::NotFound => "gatepost init writes one; --config FILE names another",
         ConfigError::Unreadable { .. } => "name the right file with --config, or make it readable",
-        ConfigError::Wrong { .. } => "docs/configuration.md describes every key",
+        ConfigError::Wrong { problems } => described_in(problems),
     };
     Finding::fail("configuration", error.to_string(), hint)
 }
