@@ -153,6 +153,9 @@ pub enum Abort {
     NotSmtp,
     /// A command line without end.
     EndlessLine,
+    /// A CR or LF alone where a command should end with CRLF: what follows it
+    /// might be another command to one reader and not to the next.
+    BareNewline,
     /// A BDAT whose length cannot be read, so that what follows could be
     /// anything.
     BadChunk,
@@ -172,6 +175,7 @@ impl Abort {
             Self::TooManyTransactions => "too_many_transactions",
             Self::NotSmtp => "not_smtp",
             Self::EndlessLine => "endless_line",
+            Self::BareNewline => "bare_newline",
             Self::BadChunk => "bad_chunk",
             Self::TooMuchRefused => "too_much_refused",
         }

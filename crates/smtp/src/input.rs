@@ -27,6 +27,8 @@ pub(crate) enum Line {
     TooLong,
     /// A line so long that waiting for its end is pointless.
     Endless,
+    /// A CR or LF that is not half of a CRLF.
+    Bare,
     /// Not a whole line yet.
     Partial,
 }
@@ -86,10 +88,14 @@ impl Input {
     }
 
     /// The next command line. Only CRLF ends it (RFC 5321 §2.3.8): who takes
-    /// another end as well reads other commands than the proxy before him.
+    /// another end as well reads other commands than the proxy before him. A
+    /// bare CR or LF is said at once, since a client that ends its lines so
+    /// waits for an answer and never sends the CRLF.
     pub(crate) fn line(&mut self) -> Line {
         let rest = self.rest();
-        if let Some(end) = rest.windows(2).position(|pair| pair == b"\r\n") {
+        let end = rest.iter().position(|b| matches!(b, b'\r' | b'\n'));
+        if let Some((end, tail)) = end.map(|end| (end, &rest[end..])).filter(|(_, tail)| *tail != b"\r") {
+            let is_lawful = tail.starts_with(b"\r\n");
             let line = rest[..end].to_vec();
             self.advance(end + 2);
             let length = std::mem::take(&mut self.overlong) + end;
@@ -97,6 +103,7 @@ impl Input {
                 // The same as if its end had come later: it does not matter in
                 // which blocks a line comes.
                 _ if length > self.max_line * PATIENCE => Line::Endless,
+                _ if !is_lawful => Line::Bare,
                 _ if length + 2 > self.max_line => Line::TooLong,
                 _ => Line::Whole(line),
             };
@@ -127,8 +134,24 @@ mod tests {
         assert_eq!(input.line(), Line::Partial);
         input.feed(b"\n");
         assert_eq!(input.line(), Line::Whole(b"QUIT".to_vec()));
-        input.feed(b"a\nb\rc\r\r\n");
-        assert_eq!(input.line(), Line::Whole(b"a\nb\rc\r".to_vec()));
+    }
+
+    #[test]
+    fn a_bare_newline_is_seen_at_once() {
+        for bare in ["QUIT\n", "\n", "QUIT\n\r\n", "a\rb", "\r\r", "a\r\r\n"] {
+            let mut input = Input::new(64);
+            let mut seen = bare.bytes().map(|byte| {
+                input.feed(&[byte]);
+                input.line()
+            });
+            assert_eq!(seen.find(|line| *line != Line::Partial), Some(Line::Bare), "{bare:?}");
+            let mut input = Input::new(64);
+            input.feed(bare.as_bytes());
+            assert_eq!(input.line(), Line::Bare, "{bare:?}");
+        }
+        let mut input = Input::new(64);
+        input.feed(&[&[b'a'; 500][..], b"\n"].concat());
+        assert_eq!(input.line(), Line::Bare, "also in a line that is too long");
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub struct Session {
     pub(crate) tally: Tally,
     pub(crate) phase: Phase,
     pub(crate) input: Input,
+    /// Octets of the message that is coming or came last.
+    pub(crate) received: u64,
     output: Vec<u8>,
     events: VecDeque<Event>,
 }
@@ -53,6 +55,8 @@ pub(crate) enum Tls {
 pub(crate) struct Tally {
     pub(crate) errors: u32,
     pub(crate) idle_commands: u32,
+    /// Commands that were refused for now.
+    pub(crate) put_off: usize,
     pub(crate) transactions: u32,
 }
 
@@ -89,6 +93,11 @@ pub(crate) enum Phase {
     /// Has said its last.
     Ended,
 }
+
+/// Refusals for now are answered for so many times the recipients of one
+/// message: a sender of a large list asks for all of them at once, and sends the
+/// rest in another transaction.
+const PUT_OFF: usize = 100;
 
 /// What of a BDAT chunk is still to come.
 #[derive(Debug, Clone, Copy)]
@@ -146,6 +155,7 @@ impl Session {
             tally: Tally::default(),
             phase: Phase::Asked(Question::Connect),
             input,
+            received: 0,
             output: Vec::new(),
             events: VecDeque::from([Event::Connect(ConnectPermit::new())]),
         }
@@ -182,6 +192,14 @@ impl Session {
     #[must_use]
     pub fn is_receiving(&self) -> bool {
         matches!(self.phase, Phase::Data(_) | Phase::Chunk(_) | Phase::Skip(..))
+    }
+
+    /// How many octets of a message came so far, while one has begun and is not
+    /// at its end; between two chunks of BDAT too. With it the shell measures
+    /// how slow a message is as a whole, however it is cut.
+    #[must_use]
+    pub fn message_octets(&self) -> Option<u64> {
+        (self.is_receiving() || self.stage() == Stage::Chunks).then_some(self.received)
     }
 
     /// The next event. `None` until bytes are fed, or a decision is made that
@@ -326,8 +344,28 @@ impl Session {
         match refusal {
             _ if refusal.closes() => self.leave(refusal, Abort::Told),
             _ if refusal.is_permanent() => self.fault(refusal),
-            _ => self.say(refusal.reply()),
+            _ => self.put_off(refusal),
         }
+    }
+
+    /// Refuses a command for now, which is no error of the peer; but nobody has
+    /// so many recipients that he may go on with it for ever.
+    pub(crate) fn put_off(&mut self, refusal: &Refusal) {
+        if self.tally.put_off >= self.settings.max_recipients.saturating_mul(PUT_OFF) {
+            return self.leave(&reply::too_many_idle_commands(), Abort::TooManyIdleCommands);
+        }
+        self.tally.put_off += 1;
+        self.say(refusal.reply());
+    }
+
+    /// Counts a command that moves no mail; whether it may be obeyed.
+    pub(crate) fn idles(&mut self) -> bool {
+        let may = self.tally.idle_commands < self.settings.max_idle_commands;
+        self.tally.idle_commands += 1;
+        if !may {
+            self.leave(&reply::too_many_idle_commands(), Abort::TooManyIdleCommands);
+        }
+        may
     }
 
     /// Has the shell decide.

@@ -157,3 +157,21 @@ fn a_message_that_never_ends_keeps_no_memory() {
     }
     assert!(sent > 3_000_000 && sent < 3_100_000, "{sent}");
 }
+
+#[test]
+fn the_octets_of_a_message_are_counted_over_all_its_chunks() {
+    let mut shell = Shell::at_data(Mode::Smtp);
+    assert_eq!(shell.session.message_octets(), None);
+    for sent in 1..=3 {
+        shell.receive(b"BDAT 1\r\nx");
+        assert_eq!(shell.session.message_octets(), Some(sent), "commands are no octets of it");
+    }
+    shell.receive(b"NOOP\r\nBDAT 5\r\nab");
+    assert_eq!(shell.session.message_octets(), Some(5));
+    shell.receive(b"cdeBDAT 0 LAST\r\n");
+    assert_eq!(shell.session.message_octets(), None);
+    shell.receive(b"MAIL FROM:<a@b.example>\r\nRCPT TO:<bob@example.org>\r\nDATA\r\nabc");
+    assert_eq!(shell.session.message_octets(), Some(3), "the next message begins with none");
+    shell.receive(b"\r\n.\r\nBDAT 100\r\nx");
+    assert_eq!(shell.session.message_octets(), Some(1), "what is thrown away counts as well");
+}

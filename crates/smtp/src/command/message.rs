@@ -11,7 +11,7 @@ use mail::Text;
 
 use super::{ALWAYS, Command, Stage, nothing, out_of_order};
 use crate::event::{DataPermit, DataStart, Decision, EndPermit, Event, Outcome};
-use crate::session::{Chunk, Chunks, Envelope, Last, Phase, Question, Session};
+use crate::session::{Chunk, Chunks, Envelope, Last, Phase, Question, Session, Tally};
 use crate::{Abort, Discarded, Flaw, Framing, Refusal, Reply, reply};
 
 pub(super) struct Data;
@@ -47,6 +47,10 @@ impl Command for Bdat {
         let Some(chunk) = chunk else {
             return session.leave(&reply::bad_arguments(), Abort::BadChunk);
         };
+        // It brings nothing and costs a reply.
+        if chunk.size == 0 && chunk.last == Last::No && !session.idles() {
+            return;
+        }
         match (session.stage(), &session.envelope) {
             (_, Some(Envelope { chunks: Chunks::Refused(refusal), .. })) => {
                 let refusal = refusal.clone();
@@ -87,6 +91,7 @@ impl Session {
             _ => return,
         };
         self.phase = Phase::Command;
+        self.received = 0;
         match (question, decision) {
             (None, Decision::Accept) => {
                 self.phase = Phase::Data(self.new_message(Framing::Data));
@@ -118,8 +123,7 @@ impl Session {
             }
         }
         if outcomes.iter().any(Result::is_ok) {
-            self.tally.errors = 0;
-            self.tally.idle_commands = 0;
+            self.tally = Tally { transactions: self.tally.transactions, ..Tally::default() };
         }
         if outcomes.iter().any(|outcome| outcome.as_ref().is_err_and(Refusal::closes)) {
             self.end(Event::Abort(Abort::Told));
@@ -132,6 +136,7 @@ impl Session {
         let Some(envelope) = &mut self.envelope else { return };
         if matches!(envelope.chunks, Chunks::None) {
             envelope.chunks = Chunks::Open(fresh);
+            self.received = 0;
         }
         let Chunks::Open(message) = &mut envelope.chunks else { return };
         message.declare(chunk.size);
@@ -153,6 +158,9 @@ impl Session {
     /// Throws a chunk away and refuses it then, unless it is so long that
     /// nobody can want to wait for its end.
     fn skip(&mut self, chunk: Chunk, refusal: Refusal) {
+        if self.stage() != Stage::Chunks {
+            self.received = 0;
+        }
         if chunk.size > self.settings.max_skip {
             return self.leave(&Flaw::TooLarge.refusal(), Abort::TooMuchRefused);
         }

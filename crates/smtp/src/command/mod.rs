@@ -103,11 +103,8 @@ pub(crate) fn dispatch(session: &mut Session, line: &[u8]) {
         (_, Err(_)) => return session.fault(&reply::malformed_line()),
         (None, Ok(_)) => return session.fault(&reply::unknown_command()),
     };
-    if row.purpose == Use::Idle {
-        if session.tally.idle_commands >= session.settings.max_idle_commands {
-            return session.leave(&reply::too_many_idle_commands(), Abort::TooManyIdleCommands);
-        }
-        session.tally.idle_commands += 1;
+    if row.purpose == Use::Idle && !session.idles() {
+        return;
     }
     let stage = session.stage();
     if !row.lawful.contains(&stage) {

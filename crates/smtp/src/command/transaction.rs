@@ -74,7 +74,7 @@ impl Command for RcptTo {
         // Not counted as an error: large lists send on and come again with the
         // rest.
         if envelope.accepted >= session.settings.max_recipients {
-            return session.say(reply::too_many_recipients().reply());
+            return session.put_off(&reply::too_many_recipients());
         }
         session.ask(Question::Rcpt, Event::Rcpt(rcpt, RcptPermit::new()));
     }

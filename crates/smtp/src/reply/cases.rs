@@ -123,6 +123,8 @@ cases! {
     line_too_long: 500 5 . 2 "The line is too long.";
     /// `500 5.5.2`: control characters or broken UTF-8 in a command line.
     malformed_line: 500 5 . 2 "The line has characters that no command has; lines end with CRLF.";
+    /// `500 5.5.2`: a command with a bare CR or LF in it or at its end.
+    bare_line_end: 500 5 . 2 "Lines must end with CRLF, not with CR or LF alone; closing the connection.";
     /// `500 5.5.1`: no such command.
     unknown_command: 500 5 . 1 "There is no such command.";
     /// `502 5.5.1`: a known command that is not for this port.

@@ -34,6 +34,9 @@ impl Session {
             Line::Whole(line) => command::dispatch(self, &line),
             Line::TooLong => self.fault(&reply::line_too_long()),
             Line::Endless => self.leave(&reply::line_too_long(), Abort::EndlessLine),
+            // Nothing behind it is obeyed: whoever sees no line end there has
+            // let it pass as a part of this line.
+            Line::Bare => self.leave(&reply::bare_line_end(), Abort::BareNewline),
         }
         true
     }
@@ -53,6 +56,7 @@ impl Session {
         let (ended, flaw, facts) = (message.is_ended(), message.flaw(), message.facts());
         let endless = message.octets() > patience;
         self.input.advance(used);
+        self.received += used as u64;
         if !kept.is_empty() {
             self.tell(Event::Chunk(kept));
         }
@@ -81,6 +85,7 @@ impl Session {
         }
         let (flaw, facts) = (message.flaw(), message.facts());
         self.input.advance(used);
+        self.received += used as u64;
         if !kept.is_empty() {
             self.tell(Event::Chunk(kept));
         }
@@ -137,6 +142,7 @@ impl Session {
             return false;
         }
         self.input.advance(used);
+        self.received += used as u64;
         chunk.left -= used as u64;
         if chunk.left > 0 {
             return true;
