@@ -16,6 +16,8 @@ const SEQUENCE_BITS: u32 = 12;
 #[derive(Debug)]
 pub struct IdSource {
     node: u16,
+    /// What the sequence of a millisecond begins with.
+    start: u64,
     last: AtomicU64,
 }
 
@@ -23,13 +25,23 @@ impl IdSource {
     /// A source for a node numbered 0 to 1023.
     #[must_use]
     pub fn new(node: u16) -> Self {
-        Self { node: node & 0x3FF, last: AtomicU64::new(0) }
+        Self::starting(node, 0)
+    }
+
+    /// A source beside others on the same node, in other processes: a server
+    /// and the commands that work on the same data. Each has a start of its own
+    /// (of which the low 12 bits count), such as a random number, so that two
+    /// of them make different ids in the same millisecond.
+    #[must_use]
+    pub fn starting(node: u16, start: u32) -> Self {
+        let start = u64::from(start) & ((1 << SEQUENCE_BITS) - 1);
+        Self { node: node & 0x3FF, start, last: AtomicU64::new(0) }
     }
 
     /// The next id, given the time in milliseconds since 1970. Always positive
     /// as an `i64`, as SQL wants it.
     pub fn next(&self, now_ms: u64) -> i64 {
-        let wanted = now_ms.saturating_sub(EPOCH_MS) << SEQUENCE_BITS;
+        let wanted = (now_ms.saturating_sub(EPOCH_MS) << SEQUENCE_BITS) | self.start;
         let previous = self.last.fetch_update(Ordering::AcqRel, Ordering::Acquire, |last| Some(wanted.max(last + 1)));
         let ticks = wanted.max(previous.unwrap_or_default() + 1);
         let (ms, sequence) = (ticks >> SEQUENCE_BITS, ticks & ((1 << SEQUENCE_BITS) - 1));
@@ -105,6 +117,18 @@ fn decode(text: &str) -> Result<i64, IdError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sources_of_one_node_differ_by_their_start() {
+        let ids = |start| {
+            let source = IdSource::starting(7, start);
+            [EPOCH_MS + 5, EPOCH_MS + 5, EPOCH_MS + 6].map(|now| source.next(now))
+        };
+        let (one, other) = (ids(0), ids(0xFFFF_F123));
+        assert!(one.iter().all(|id| !other.contains(id)), "{one:?} {other:?}");
+        assert!(other.is_sorted() && (IdSource::starting(7, 0xFFF).next(EPOCH_MS + 5) >> SEQUENCE_BITS) & 0x3FF == 7);
+        assert_eq!(ids(0xFFFF_F000), one, "the low bits alone count");
+    }
 
     #[test]
     fn ids_grow_even_when_the_clock_does_not() {
