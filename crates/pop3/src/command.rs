@@ -7,6 +7,8 @@ use std::num::NonZeroU32;
 use mail::{Secret, Text};
 use thiserror::Error;
 
+use crate::Language;
+
 /// Where a session stands (RFC 1939 §3). The UPDATE state has no commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
@@ -31,6 +33,13 @@ pub enum Command {
     User(Text),
     /// `PASS string` (RFC 1939 §7). Spaces belong to the password.
     Pass(Secret),
+    /// `AUTH PLAIN [initial-response]` (RFC 5034 §4), the response as it was
+    /// sent; `AUTH` alone, which asks for the mechanisms, as older clients do.
+    Auth(Auth),
+    /// `UTF8` (RFC 6856 §2).
+    Utf8,
+    /// `LANG [range]` (RFC 6856 §3).
+    Lang(Option<Language>),
     /// `STAT` (RFC 1939 §5).
     Stat,
     /// `LIST [msg]` (RFC 1939 §5).
@@ -49,6 +58,17 @@ pub enum Command {
     Noop,
     /// `QUIT` (RFC 1939 §4, §6).
     Quit,
+}
+
+/// What `AUTH` asks for.
+#[derive(Debug, Clone)]
+pub enum Auth {
+    /// A list of the mechanisms.
+    Which,
+    /// To be asked for the response.
+    Plain,
+    /// A login with this response.
+    PlainWith(Secret),
 }
 
 /// Why a line is no command.
@@ -75,6 +95,12 @@ pub enum SyntaxError {
     /// The line is longer than it may be.
     #[error("the line is too long")]
     TooLong,
+    /// A mechanism other than PLAIN.
+    #[error("this mechanism is not offered")]
+    NoSuchMechanism,
+    /// A language that no reply is written in.
+    #[error("that language is not spoken here")]
+    NoSuchLanguage,
 }
 
 /// One row of the table.
@@ -94,10 +120,13 @@ const NAMED: &[State] = &[State::Named];
 const OPEN: &[State] = &[State::Transaction];
 
 /// All commands.
-pub const COMMANDS: [Row; 12] = [
+pub const COMMANDS: [Row; 15] = [
     Row { verb: "CAPA", states: ANY, read: |args| nothing(args, Command::Capa) },
     Row { verb: "USER", states: LOGIN, read: user },
     Row { verb: "PASS", states: NAMED, read: pass },
+    Row { verb: "AUTH", states: LOGIN, read: auth },
+    Row { verb: "UTF8", states: LOGIN, read: |args| nothing(args, Command::Utf8) },
+    Row { verb: "LANG", states: ANY, read: lang },
     Row { verb: "STAT", states: OPEN, read: |args| nothing(args, Command::Stat) },
     Row { verb: "LIST", states: OPEN, read: |args| optional(args).map(Command::List) },
     Row { verb: "UIDL", states: OPEN, read: |args| optional(args).map(Command::Uidl) },
@@ -174,6 +203,31 @@ fn pass(args: Option<&[u8]>) -> Result<Command, SyntaxError> {
     args.map(|bytes| Command::Pass(Secret::new(bytes.to_vec()))).ok_or(SyntaxError::Missing)
 }
 
+fn auth(args: Option<&[u8]>) -> Result<Command, SyntaxError> {
+    let (mechanism, response) = match words::<2>(args) {
+        Ok([mechanism, response]) => (mechanism, Some(response)),
+        Err(SyntaxError::TooMany) => return Err(SyntaxError::TooMany),
+        Err(_) => (words::<1>(args).map_or(&b""[..], |[mechanism]| mechanism), None),
+    };
+    if mechanism.is_empty() {
+        return Ok(Command::Auth(Auth::Which));
+    }
+    if !mechanism.eq_ignore_ascii_case(b"PLAIN") {
+        return Err(SyntaxError::NoSuchMechanism);
+    }
+    let response = response.map(|octets| Secret::new(octets.to_vec()));
+    Ok(Command::Auth(response.map_or(Auth::Plain, Auth::PlainWith)))
+}
+
+fn lang(args: Option<&[u8]>) -> Result<Command, SyntaxError> {
+    if words::<0>(args).is_ok() {
+        return Ok(Command::Lang(None));
+    }
+    let [range] = words::<1>(args)?;
+    let language = std::str::from_utf8(range).ok().and_then(Language::lookup);
+    language.map(|language| Command::Lang(Some(language))).ok_or(SyntaxError::NoSuchLanguage)
+}
+
 fn one(args: Option<&[u8]>) -> Result<MessageNumber, SyntaxError> {
     let [number] = words::<1>(args)?;
     message(number)
@@ -219,6 +273,7 @@ mod tests {
     fn shown(line: &str, state: State) -> String {
         match Command::read(line.as_bytes(), state) {
             Ok(Command::Pass(secret)) => format!("Pass({})", String::from_utf8_lossy(secret.expose())),
+            Ok(Command::Auth(Auth::PlainWith(secret))) => format!("Auth({})", String::from_utf8_lossy(secret.expose())),
             Ok(command) => format!("{command:?}").replace("MessageNumber", "").replace("Text", ""),
             Err(error) => format!("{error:?}"),
         }
@@ -244,6 +299,22 @@ mod tests {
             ("PASS", N, "Missing"),
             ("PASS pässe", N, "Pass(pässe)"),
             ("PASS a\0b", N, "BadCharacter"),
+            ("AUTH", A, "Auth(Which)"),
+            ("AUTH ", N, "Auth(Which)"),
+            ("AUTH PLAIN", A, "Auth(Plain)"),
+            ("auth plain AGE=", A, "Auth(AGE=)"),
+            ("AUTH PLAIN =", N, "Auth(=)"),
+            ("AUTH PLAIN a b", A, "TooMany"),
+            ("AUTH CRAM-MD5", A, "NoSuchMechanism"),
+            ("AUTH PLAIN", T, "NotNow"),
+            ("UTF8", A, "Utf8"),
+            ("UTF8 x", A, "TooMany"),
+            ("UTF8", T, "NotNow"),
+            ("LANG", A, "Lang(None)"),
+            ("LANG de-CH", T, "Lang(Some(German))"),
+            ("LANG *", N, "Lang(Some(English))"),
+            ("LANG xx", A, "NoSuchLanguage"),
+            ("LANG de en", A, "TooMany"),
             ("STAT", A, "NotNow"),
             ("STAT ", T, "Stat"),
             ("STAT 1", T, "TooMany"),
@@ -284,14 +355,14 @@ mod tests {
     #[test]
     fn the_table_has_each_word_once() {
         for (at, row) in COMMANDS.iter().enumerate() {
-            assert!(!row.states.is_empty() && row.verb.bytes().all(|b| b.is_ascii_uppercase()));
+            assert!(!row.states.is_empty() && row.verb.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit()));
             assert!(COMMANDS[at + 1..].iter().all(|other| other.verb != row.verb));
         }
     }
 
     proptest! {
         #[test]
-        fn any_line_is_read_or_refused(line in prop::collection::vec(any::<u8>(), 0..60), at in 0usize..12) {
+        fn any_line_is_read_or_refused(line in prop::collection::vec(any::<u8>(), 0..60), at in 0usize..15) {
             let mut with_verb = COMMANDS[at].verb.as_bytes().to_vec();
             with_verb.push(b' ');
             with_verb.extend(&line);

@@ -7,14 +7,18 @@
 #![forbid(unsafe_code)]
 
 mod command;
+mod language;
 mod line;
 mod maildrop;
+mod phrase;
 mod reply;
 mod session;
 mod stuffing;
 
-pub use command::{COMMANDS, Command, MessageNumber, Row, State, SyntaxError};
+pub use command::{Auth, COMMANDS, Command, MessageNumber, Row, State, SyntaxError};
+pub use language::Language;
 pub use maildrop::{Entry, Maildrop, NotThere, UniqueId};
+pub use phrase::Phrase;
 pub use reply::{Code, Reply};
-pub use session::{Event, LoginFailure, Patience, Session, Settings, Update};
+pub use session::{Event, Form, LoginFailure, Patience, Session, Settings, Update};
 pub use stuffing::{Part, Stuffer};

@@ -2,6 +2,9 @@
 
 /// A line before login: an address of 320 octets must fit behind `USER`.
 pub(crate) const BEFORE_LOGIN: usize = 512;
+/// The answer to `+` of AUTH: name and password of 255 octets each, the former
+/// twice (RFC 4616 §2), in base64 with room to spare.
+pub(crate) const SASL_ANSWER: usize = 2048;
 /// A line after login, CRLF counted (RFC 2449 §4).
 pub(crate) const AFTER_LOGIN: usize = 255;
 

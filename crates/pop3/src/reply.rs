@@ -1,19 +1,17 @@
 //! What the client hears: `+OK` or `-ERR`, with a response code where a
 //! program should be able to tell why (RFC 2449 §8, RFC 3206).
 
-use std::fmt;
+use mail::Class;
 
-use mail::{Class, Text};
-
-/// The longest first line of a response, CRLF counted (RFC 2449 §4).
-const MAX_LINE: usize = 512;
+use crate::{Language, Phrase};
 
 /// One response line. What follows in a multi-line response is written by its
 /// command.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reply {
     kind: Kind,
-    text: Text,
+    phrase: Phrase,
+    figures: [u64; 2],
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +25,8 @@ enum Kind {
 pub enum Code {
     /// The maildrop is locked by another session (RFC 2449 §8.1.2).
     InUse,
+    /// A login before this one was not long enough ago (RFC 2449 §8.1.1).
+    LoginDelay,
     /// Name or password is wrong: ask the user (RFC 3206 §4).
     Auth,
     /// Our trouble; the same may work later (RFC 3206 §4).
@@ -56,6 +56,7 @@ impl Code {
     fn as_str(self) -> &'static str {
         match self {
             Self::InUse => "IN-USE",
+            Self::LoginDelay => "LOGIN-DELAY",
             Self::Auth => "AUTH",
             Self::SysTemp => "SYS/TEMP",
             Self::SysPerm => "SYS/PERM",
@@ -64,37 +65,46 @@ impl Code {
 }
 
 impl Reply {
-    /// `+OK text`.
+    /// `+OK` and what there is to say.
     #[must_use]
-    pub fn ok(text: &str) -> Self {
-        Self { kind: Kind::Ok, text: unbracketed(text) }
+    pub fn ok(phrase: Phrase) -> Self {
+        Self { kind: Kind::Ok, phrase, figures: [0; 2] }
     }
 
-    /// `-ERR text`.
+    /// `-ERR` and why.
     #[must_use]
-    pub fn err(text: &str) -> Self {
-        Self { kind: Kind::Err(None), text: unbracketed(text) }
+    pub fn err(why: impl Into<Phrase>) -> Self {
+        Self { kind: Kind::Err(None), phrase: why.into(), figures: [0; 2] }
     }
 
-    /// `-ERR [CODE] text`.
+    /// `-ERR [CODE]` and why.
     #[must_use]
-    pub fn coded(code: Code, text: &str) -> Self {
-        Self { kind: Kind::Err(Some(code)), text: Text::sanitized(text) }
+    pub fn coded(code: Code, why: Phrase) -> Self {
+        Self { kind: Kind::Err(Some(code)), phrase: why, figures: [0; 2] }
+    }
+
+    /// The same with the figures that its phrase has places for.
+    #[must_use]
+    pub fn with(self, figures: [u64; 2]) -> Self {
+        Self { figures, ..self }
+    }
+
+    /// Count and octets of messages behind `+OK`, for people.
+    #[must_use]
+    pub fn messages((count, octets): (usize, u64)) -> Self {
+        Self::ok(Phrase::Messages).with([count as u64, octets])
     }
 
     /// The reply to a request that failed for a reason of this class. What
     /// exactly happened stands in the log, not here.
     #[must_use]
     pub fn failed(class: Class) -> Self {
-        let text = match class {
-            Class::Missing => "no such message",
-            Class::Invalid => "that cannot be done",
-            _ => "temporarily not available, try again later",
+        let why = match class {
+            Class::Missing => Phrase::NoSuchMessage,
+            Class::Invalid => Phrase::CannotBeDone,
+            _ => Phrase::TryLater,
         };
-        match Code::of(class) {
-            Some(code) => Self::coded(code, text),
-            None => Self::err(text),
-        }
+        Self { kind: Kind::Err(Code::of(class)), phrase: why, figures: [0; 2] }
     }
 
     /// Whether it begins with `+OK`.
@@ -103,28 +113,24 @@ impl Reply {
         self.kind == Kind::Ok
     }
 
-    /// The line with CRLF, behind what is in `out` already.
-    pub fn encode(&self, out: &mut Vec<u8>) {
-        let line = self.to_string();
-        let end = line.floor_char_boundary(MAX_LINE - 2);
-        out.extend_from_slice(&line.as_bytes()[..end]);
-        out.extend_from_slice(b"\r\n");
-    }
-}
-
-/// Since we announce RESP-CODES, text in brackets at the start would be read
-/// as one (RFC 2449 §6.4).
-fn unbracketed(text: &str) -> Text {
-    Text::sanitized(text.trim_start_matches(['[', ' ']))
-}
-
-impl fmt::Display for Reply {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// The line with CRLF, behind what is in `out` already. With the texts
+    /// that there are, it is below the 512 octets of RFC 2449 §4.
+    pub fn encode(&self, language: Language, out: &mut Vec<u8>) {
         match self.kind {
-            Kind::Ok => write!(f, "+OK {}", self.text),
-            Kind::Err(None) => write!(f, "-ERR {}", self.text),
-            Kind::Err(Some(code)) => write!(f, "-ERR [{}] {}", code.as_str(), self.text),
+            Kind::Ok => out.extend_from_slice(b"+OK "),
+            Kind::Err(None) => out.extend_from_slice(b"-ERR "),
+            Kind::Err(Some(code)) => {
+                for piece in ["-ERR [", code.as_str(), "] "] {
+                    out.extend_from_slice(piece.as_bytes());
+                }
+            }
         }
+        let mut text = self.phrase.text(language).to_owned();
+        for (place, figure) in ["{0}", "{1}"].into_iter().zip(self.figures) {
+            text = text.replace(place, &figure.to_string());
+        }
+        out.extend_from_slice(text.as_bytes());
+        out.extend_from_slice(b"\r\n");
     }
 }
 
@@ -132,24 +138,46 @@ impl fmt::Display for Reply {
 mod tests {
     use super::*;
 
+    fn shown(reply: Reply, language: Language) -> String {
+        let mut out = Vec::new();
+        reply.encode(language, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
     #[test]
     fn lines() {
+        use Language::{English, German};
+        let wait = Reply::coded(Code::LoginDelay, Phrase::WaitSeconds).with([20, 0]);
         let cases = [
-            (Reply::ok("2 320"), "+OK 2 320\r\n"),
-            (Reply::ok("[AUTH] of the user's making"), "+OK AUTH] of the user's making\r\n"),
-            (Reply::err("a\r\n.\r\n+OK"), "-ERR a??.??+OK\r\n"),
-            (Reply::coded(Code::InUse, "locked"), "-ERR [IN-USE] locked\r\n"),
-            (Reply::failed(Class::Index), "-ERR [SYS/TEMP] temporarily not available, try again later\r\n"),
-            (Reply::failed(Class::Missing), "-ERR no such message\r\n"),
-            (Reply::failed(Class::Invalid), "-ERR [SYS/PERM] that cannot be done\r\n"),
+            (Reply::ok(Phrase::Figures).with([2, 320]), English, "+OK 2 320\r\n"),
+            (Reply::messages((2, 320)), English, "+OK 2 messages, 320 octets\r\n"),
+            (Reply::messages((2, 320)), German, "+OK 2 Nachrichten, 320 Oktette\r\n"),
+            (Reply::err(Phrase::NotNow), German, "-ERR dieser Befehl geht jetzt nicht\r\n"),
+            (Reply::coded(Code::InUse, Phrase::InUse), English, "-ERR [IN-USE] another session reads this mailbox\r\n"),
+            (wait, English, "-ERR [LOGIN-DELAY] too many failed logins, try again in 20 seconds\r\n"),
+            (Reply::failed(Class::Index), English, "-ERR [SYS/TEMP] temporarily not available, try again later\r\n"),
+            (Reply::failed(Class::Missing), English, "-ERR no such message\r\n"),
+            (Reply::failed(Class::Invalid), English, "-ERR [SYS/PERM] that cannot be done\r\n"),
         ];
-        for (reply, expected) in cases {
-            let mut out = Vec::new();
-            reply.encode(&mut out);
-            assert_eq!(String::from_utf8(out).unwrap(), expected);
+        for (reply, language, expected) in cases {
+            assert_eq!(shown(reply, language), expected);
         }
-        let mut out = Vec::new();
-        Reply::ok(&"ü".repeat(600)).encode(&mut out);
-        assert!(out.len() <= MAX_LINE && out.ends_with(b"\r\n") && std::str::from_utf8(&out).is_ok());
+    }
+
+    /// Since we announce RESP-CODES, text in brackets at the start would be
+    /// read as one (RFC 2449 §6.4).
+    #[test]
+    fn every_text_can_stand_in_a_line() {
+        for phrase in Phrase::ALL {
+            for language in Language::ALL {
+                let line = shown(Reply::err(phrase).with([u64::MAX; 2]), language);
+                let text = line.strip_prefix("-ERR ").and_then(|rest| rest.strip_suffix("\r\n")).unwrap();
+                assert!(!text.is_empty() && !text.starts_with(['[', ' ']) && line.len() <= 255, "{line}");
+                assert!(!text.contains(char::is_control) && !text.contains(['{', '}']), "{line}");
+                assert!(language != Language::English || text.is_ascii(), "{line}");
+            }
+            let places = |language| phrase.text(language).matches(['0', '1']).count();
+            assert_eq!(places(Language::English), places(Language::German), "{phrase:?}");
+        }
     }
 }

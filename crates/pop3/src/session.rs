@@ -3,15 +3,29 @@
 
 use std::time::Duration;
 
-use mail::{Class, Secret, Text};
+use mail::{Class, Plain, PlainError, Secret, Text};
 
-use crate::command::{Command, State, SyntaxError};
-use crate::line::{AFTER_LOGIN, BEFORE_LOGIN, Line, LineReader, wipe};
+use crate::command::{Auth, Command, State, SyntaxError};
+use crate::line::{AFTER_LOGIN, BEFORE_LOGIN, Line, LineReader, SASL_ANSWER, wipe};
 use crate::reply::{Code, Reply};
+use crate::{Language, Phrase};
 
-/// What CAPA lists (RFC 2449 §6, RFC 3206 §6): only what is there.
-const CAPABILITIES: [&str; 8] =
-    ["TOP", "UIDL", "USER", "RESP-CODES", "AUTH-RESP-CODE", "PIPELINING", "EXPIRE NEVER", "IMPLEMENTATION Gatepost"];
+/// What CAPA lists (RFC 2449 §6, RFC 3206 §6, RFC 5034 §3, RFC 6856 §2): only
+/// what is there. No LOGIN-DELAY, since nobody has to wait after a login that
+/// was good.
+const CAPABILITIES: [&str; 11] = [
+    "TOP",
+    "UIDL",
+    "USER",
+    "SASL PLAIN",
+    "RESP-CODES",
+    "AUTH-RESP-CODE",
+    "PIPELINING",
+    "UTF8 USER",
+    "LANG",
+    "EXPIRE NEVER",
+    "IMPLEMENTATION Gatepost",
+];
 
 /// The limits of a session.
 #[derive(Debug, Clone)]
@@ -58,9 +72,9 @@ pub enum Event {
     /// Verify this login, then call [`Session::logged_in`] or
     /// [`Session::login_failed`].
     Login {
-        /// What came after `USER`.
+        /// What came after `USER`, or in the answer of PLAIN.
         name: Text,
-        /// What came after `PASS`.
+        /// What came after `PASS`, or in the answer of PLAIN.
         password: Secret,
     },
     /// Do this to the maildrop: one of STAT, LIST, UIDL, RETR, TOP, DELE and
@@ -81,6 +95,11 @@ pub enum LoginFailure {
     InUse,
     /// The account has as many sessions as it may have, of whatever protocol.
     TooManySessions,
+    /// The password is right, but there is no folder of the name behind `+`.
+    NoSuchFolder,
+    /// Too many attempts failed: nothing was verified, and nothing will be for
+    /// this long.
+    Slowed(Duration),
     /// It could not be found out.
     Unavailable(Class),
 }
@@ -94,13 +113,33 @@ pub enum Update {
     Failed(Class),
 }
 
+/// How a client wants messages (RFC 6856 §2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// It did not say `UTF8`: header fields in ASCII only.
+    Ascii,
+    /// As they are.
+    Utf8,
+}
+
+/// What the next line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Awaited {
+    Command,
+    /// The answer to the `+` of AUTH.
+    Answer,
+}
+
 /// The machine.
 #[derive(Debug)]
 pub struct Session {
     settings: Settings,
     lines: LineReader,
     state: State,
+    awaited: Awaited,
     name: Option<Text>,
+    form: Form,
+    language: Language,
     octets: usize,
     errors: u32,
     failed_logins: u32,
@@ -115,14 +154,18 @@ impl Session {
             settings,
             lines: LineReader::default(),
             state: State::Authorization,
+            awaited: Awaited::Command,
             name: None,
+            form: Form::Ascii,
+            language: Language::default(),
             octets: 0,
             errors: 0,
             failed_logins: 0,
             closed: false,
         };
         // No host name and no timestamp: the latter would announce APOP.
-        (session, encoded(&Reply::ok("Gatepost is ready")))
+        let greeting = session.encoded(&Reply::ok(Phrase::Ready));
+        (session, greeting)
     }
 
     /// Takes one command from the front of `input`. `None` where the input
@@ -134,16 +177,22 @@ impl Session {
             return None;
         }
         let before = input.len();
-        let (cap, free) = match self.state {
-            State::Transaction => (AFTER_LOGIN, None),
-            _ => (BEFORE_LOGIN, Some(self.settings.octets_before_login.saturating_sub(self.octets))),
+        let free = self.settings.octets_before_login.saturating_sub(self.octets);
+        let (cap, free) = match (self.state, self.awaited) {
+            (State::Transaction, _) => (AFTER_LOGIN, None),
+            (_, Awaited::Command) => (BEFORE_LOGIN, Some(free)),
+            (_, Awaited::Answer) => (SASL_ANSWER, Some(free)),
         };
         let line = self.lines.take(input, cap);
         self.octets = self.octets.saturating_add(before - input.len());
         if free.is_some_and(|free| before - input.len() > free) {
-            return Some(self.close(&Reply::err("too much before a login")));
+            return Some(self.close(&Reply::err(Phrase::TooMuchBeforeLogin)));
         }
-        Some(self.command(line?))
+        let line = line?;
+        Some(match self.awaited {
+            Awaited::Command => self.command(line),
+            Awaited::Answer => self.answer(line),
+        })
     }
 
     fn command(&mut self, line: Line) -> Event {
@@ -163,12 +212,12 @@ impl Session {
 
     fn lawful(&mut self, command: Command) -> Event {
         match command {
-            Command::Capa => Event::Answer(capabilities()),
-            Command::Noop => Event::Answer(encoded(&Reply::ok("nothing done"))),
+            Command::Capa => Event::Answer(self.listing(Phrase::WhatWorks, CAPABILITIES)),
+            Command::Noop => Event::Answer(self.encoded(&Reply::ok(Phrase::NothingDone))),
             Command::User(name) => {
                 (self.name, self.state) = (Some(name), State::Named);
                 // The same for every name: who exists is not told.
-                Event::Answer(encoded(&Reply::ok("now the password")))
+                Event::Answer(self.encoded(&Reply::ok(Phrase::NowThePassword)))
             }
             Command::Pass(password) => {
                 self.state = State::Authorization;
@@ -177,31 +226,82 @@ impl Session {
                     None => self.wrong(SyntaxError::NotNow),
                 }
             }
+            Command::Auth(auth) => self.auth(auth),
+            Command::Utf8 => {
+                self.form = Form::Utf8;
+                Event::Answer(self.encoded(&Reply::ok(Phrase::Utf8)))
+            }
+            Command::Lang(None) => {
+                let lines = Language::ALL.map(|language| format!("{} {}", language.tag(), language.name()));
+                Event::Answer(self.listing(Phrase::Languages, lines))
+            }
+            Command::Lang(Some(language)) => {
+                self.language = language;
+                Event::Answer(self.encoded(&Reply::ok(Phrase::LanguageChanged)))
+            }
             Command::Quit if self.state == State::Transaction => Event::Update,
-            Command::Quit => self.close(&Reply::ok("goodbye")),
+            Command::Quit => self.close(&Reply::ok(Phrase::Goodbye)),
             other => Event::Do(other),
         }
     }
 
-    fn wrong(&mut self, error: SyntaxError) -> Event {
-        self.errors += 1;
-        let reply = encoded(&Reply::err(&error.to_string()));
-        if self.errors < self.settings.max_errors {
-            return Event::Answer(reply);
+    /// AUTH (RFC 5034 §4). What a `USER` before it named is forgotten.
+    fn auth(&mut self, auth: Auth) -> Event {
+        (self.name, self.state) = (None, State::Authorization);
+        match auth {
+            Auth::Which => Event::Answer(self.listing(Phrase::Mechanisms, ["PLAIN"])),
+            Auth::PlainWith(response) => self.plain(Plain::decode(response.expose())),
+            Auth::Plain => {
+                self.awaited = Awaited::Answer;
+                // PLAIN has nothing to ask, so nothing stands behind the space.
+                Event::Answer(b"+ \r\n".to_vec())
+            }
         }
-        self.closed = true;
-        Event::Close(reply)
+    }
+
+    fn answer(&mut self, line: Line) -> Event {
+        self.awaited = Awaited::Command;
+        match line {
+            Line::TooLong => self.wrong(SyntaxError::TooLong),
+            Line::Whole(mut bytes) => {
+                let given = Plain::decode(&bytes);
+                wipe(&mut bytes);
+                self.plain(given)
+            }
+        }
+    }
+
+    fn plain(&mut self, given: Result<Plain, PlainError>) -> Event {
+        match given {
+            Ok(Plain { user, password }) => Event::Login { name: user, password },
+            Err(PlainError::Cancelled) => self.refused(&Reply::err(Phrase::Cancelled)),
+            Err(PlainError::Malformed) => self.refused(&Reply::err(Phrase::NotPlain)),
+            Err(PlainError::OnBehalf) => self.refused(&Reply::coded(Code::Auth, Phrase::OnBehalf)),
+        }
+    }
+
+    fn wrong(&mut self, error: SyntaxError) -> Event {
+        self.refused(&Reply::err(error))
+    }
+
+    /// An error of the client's, of which there are not too many.
+    fn refused(&mut self, reply: &Reply) -> Event {
+        self.errors += 1;
+        if self.errors < self.settings.max_errors {
+            return Event::Answer(self.encoded(reply));
+        }
+        self.close(reply)
     }
 
     fn close(&mut self, reply: &Reply) -> Event {
         self.closed = true;
-        Event::Close(encoded(reply))
+        Event::Close(self.encoded(reply))
     }
 
     /// The maildrop is open.
-    pub fn logged_in(&mut self, (count, octets): (usize, u64)) -> Reply {
+    pub fn logged_in(&mut self, stat: (usize, u64)) -> Reply {
         self.state = State::Transaction;
-        Reply::ok(&format!("{count} messages, {octets} octets"))
+        Reply::messages(stat)
     }
 
     /// The login failed. Whether the session goes on, ask
@@ -210,12 +310,17 @@ impl Session {
         self.failed_logins += 1;
         self.closed = self.failed_logins >= self.settings.max_failed_logins;
         match failure {
-            LoginFailure::Wrong => Reply::coded(Code::Auth, "name or password is wrong"),
-            LoginFailure::InUse => Reply::coded(Code::InUse, "another session reads this mailbox"),
-            LoginFailure::TooManySessions => Reply::coded(Code::InUse, "the account has too many sessions"),
+            LoginFailure::Wrong => Reply::coded(Code::Auth, Phrase::WrongPassword),
+            LoginFailure::InUse => Reply::coded(Code::InUse, Phrase::InUse),
+            LoginFailure::TooManySessions => Reply::coded(Code::InUse, Phrase::TooManySessions),
+            LoginFailure::NoSuchFolder => Reply::coded(Code::SysPerm, Phrase::NoSuchFolder),
+            LoginFailure::Slowed(time) => {
+                // Rounded up: who comes back then is not told to wait again.
+                let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
+                Reply::coded(Code::LoginDelay, Phrase::WaitSeconds).with([seconds.max(1), 0])
+            }
             LoginFailure::Unavailable(class) => {
-                let code = Code::of(class).unwrap_or(Code::SysTemp);
-                Reply::coded(code, "the mailbox is not available, try again later")
+                Reply::coded(Code::of(class).unwrap_or(Code::SysTemp), Phrase::MailboxUnavailable)
             }
         }
     }
@@ -224,11 +329,21 @@ impl Session {
     pub fn updated(&mut self, update: Update) -> Reply {
         self.closed = true;
         match update {
-            Update::Done => Reply::ok("goodbye"),
-            Update::Failed(class) => {
-                Reply::coded(Code::of(class).unwrap_or(Code::SysTemp), "some deleted messages are not removed")
-            }
+            Update::Done => Reply::ok(Phrase::Goodbye),
+            Update::Failed(class) => Reply::coded(Code::of(class).unwrap_or(Code::SysTemp), Phrase::NotRemoved),
         }
+    }
+
+    /// What replies are to be written in now.
+    #[must_use]
+    pub fn language(&self) -> Language {
+        self.language
+    }
+
+    /// How the client wants messages.
+    #[must_use]
+    pub fn form(&self) -> Form {
+        self.form
     }
 
     /// Whether the connection is to be closed once all is sent.
@@ -251,22 +366,22 @@ impl Session {
     pub fn timed_out(&mut self) {
         self.closed = true;
     }
-}
 
-fn capabilities() -> Vec<u8> {
-    let mut out = encoded(&Reply::ok("what works"));
-    for capability in CAPABILITIES {
-        out.extend_from_slice(capability.as_bytes());
-        out.extend_from_slice(b"\r\n");
+    fn listing(&self, phrase: Phrase, lines: impl IntoIterator<Item = impl AsRef<str>>) -> Vec<u8> {
+        let mut out = self.encoded(&Reply::ok(phrase));
+        for line in lines {
+            out.extend_from_slice(line.as_ref().as_bytes());
+            out.extend_from_slice(b"\r\n");
+        }
+        out.extend_from_slice(b".\r\n");
+        out
     }
-    out.extend_from_slice(b".\r\n");
-    out
-}
 
-fn encoded(reply: &Reply) -> Vec<u8> {
-    let mut out = Vec::new();
-    reply.encode(&mut out);
-    out
+    fn encoded(&self, reply: &Reply) -> Vec<u8> {
+        let mut out = Vec::new();
+        reply.encode(self.language, &mut out);
+        out
+    }
 }
 
 #[cfg(test)]

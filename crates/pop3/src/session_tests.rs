@@ -12,15 +12,20 @@ fn answer(session: &mut Session, event: Event) -> String {
         Event::Login { name, password } => {
             let reply = match (name.as_str(), password.expose()) {
                 ("alice", b"secret") => session.logged_in((2, 320)),
+                ("slow", _) => session.login_failed(LoginFailure::Slowed(Duration::from_millis(19_001))),
+                ("alice+Nix", _) => session.login_failed(LoginFailure::NoSuchFolder),
                 ("busy", _) => session.login_failed(LoginFailure::InUse),
                 ("crowd", _) => session.login_failed(LoginFailure::TooManySessions),
                 ("away", _) => session.login_failed(LoginFailure::Unavailable(Class::Directory)),
                 _ => session.login_failed(LoginFailure::Wrong),
             };
-            String::from_utf8(encoded(&reply)).unwrap()
+            String::from_utf8(session.encoded(&reply)).unwrap()
         }
         Event::Do(command) => format!("{command:?}\r\n"),
-        Event::Update => String::from_utf8(encoded(&session.updated(Update::Done))).unwrap(),
+        Event::Update => {
+            let reply = session.updated(Update::Done);
+            String::from_utf8(session.encoded(&reply)).unwrap()
+        }
     }
 }
 
@@ -47,9 +52,17 @@ const LOGIN: &str = "USER alice\r\nPASS secret\r\n";
 
 #[test]
 fn replies() {
-    let cases: [(&str, &[&str]); 12] = [
+    let cases: [(&str, &[&str]); 13] = [
         ("USER crowd\r\nPASS x\r\n", &["+OK now the password", "-ERR [IN-USE] the account has too many sessions"]),
         (LOGIN, &["+OK now the password", "+OK 2 messages, 320 octets"]),
+        (
+            "USER slow\r\nPASS x\r\n",
+            &["+OK now the password", "-ERR [LOGIN-DELAY] too many failed logins, try again in 20 seconds"],
+        ),
+        (
+            "USER alice+Nix\r\nPASS x\r\n",
+            &["+OK now the password", "-ERR [SYS/PERM] the account has no folder of that name"],
+        ),
         ("PASS secret\r\n", &["-ERR that command is not allowed now"]),
         (
             "USER bob\r\nPASS x\r\nPASS y\r\n",
@@ -68,7 +81,6 @@ fn replies() {
         ("XYZ\r\n\r\nUSER\r\n", &["-ERR unknown command", "-ERR unknown command", "-ERR an argument is missing"]),
         ("NOOP\nQUIT\n", &["-ERR that command is not allowed now", "+OK goodbye"]),
         ("STLS\r\n", &["-ERR unknown command"]),
-        ("AUTH PLAIN\r\n", &["-ERR unknown command"]),
     ];
     for (client, expected) in cases {
         assert_eq!(heard(client), expected, "{client:?}");
@@ -87,6 +99,86 @@ fn replies() {
     );
 }
 
+/// `alice`/`secret`, with alice acting for nobody, for alice, for bob.
+const PLAIN: &str = "AGFsaWNlAHNlY3JldA==";
+const FOR_ALICE: &str = "YWxpY2UAYWxpY2UAc2VjcmV0";
+const FOR_BOB: &str = "Ym9iAGFsaWNlAHNlY3JldA==";
+
+#[test]
+fn plain() {
+    let not_plain = "-ERR that is no answer of the PLAIN mechanism";
+    let cases: [(String, &[&str]); 12] = [
+        (format!("AUTH PLAIN {PLAIN}\r\n"), &["+OK 2 messages, 320 octets"]),
+        (format!("auth plain\r\n{PLAIN}\r\n"), &["+ ", "+OK 2 messages, 320 octets"]),
+        (format!("AUTH PLAIN {FOR_ALICE}\r\n"), &["+OK 2 messages, 320 octets"]),
+        (format!("AUTH PLAIN {FOR_BOB}\r\n"), &["-ERR [AUTH] nobody can act for somebody else"]),
+        ("AUTH PLAIN =\r\n".into(), &[not_plain]),
+        ("AUTH PLAIN\r\n\r\nCAPA x\r\n".into(), &["+ ", not_plain, "-ERR too many arguments"]),
+        ("AUTH PLAIN\r\n*\r\nCAPA x\r\n".into(), &["+ ", "-ERR cancelled", "-ERR too many arguments"]),
+        // A command in the place of the answer is an answer, and a bad one.
+        ("AUTH PLAIN\r\nQUIT\r\n".into(), &["+ ", not_plain]),
+        ("AUTH PLAIN AGJvYgB4\r\n".into(), &["-ERR [AUTH] name or password is wrong"]),
+        ("AUTH\r\n".into(), &["+OK ways to log in", "PLAIN", "."]),
+        ("AUTH LOGIN\r\n".into(), &["-ERR this mechanism is not offered"]),
+        (
+            format!("USER bob\r\nAUTH PLAIN {PLAIN}\r\nAUTH PLAIN {PLAIN}\r\n"),
+            &["+OK now the password", "+OK 2 messages, 320 octets", "-ERR that command is not allowed now"],
+        ),
+    ];
+    for (client, expected) in cases {
+        assert_eq!(heard(&client), expected, "{client:?}");
+    }
+    assert_eq!(
+        heard("USER alice\r\nAUTH PLAIN\r\n*\r\nPASS secret\r\n")[2..],
+        ["-ERR cancelled", "-ERR that command is not allowed now"],
+        "AUTH forgets the name"
+    );
+    let long = format!("AUTH PLAIN\r\n{}\r\nCAPA\r\n", "A".repeat(2048));
+    assert_eq!(heard(&long)[1..3], ["-ERR the line is too long", "+OK what works"]);
+    let longest = format!("AUTH PLAIN\r\n{}\r\nCAPA\r\n", "A".repeat(2044));
+    assert_eq!(heard(&longest)[1..3], [not_plain, "+OK what works"]);
+}
+
+#[test]
+fn exchanges_without_end_are_bounded() {
+    let (said, session) = talk(Settings::default(), &["AUTH PLAIN\r\n*\r\n".repeat(12).as_bytes()]);
+    assert_eq!(said.matches("-ERR").count(), 10);
+    assert!(session.is_over());
+    let few = Settings { octets_before_login: 3000, ..Settings::default() };
+    let (said, session) = talk(few, &[b"AUTH PLAIN\r\n", "A".repeat(4000).as_bytes()]);
+    assert!(said.ends_with("-ERR too much before a login\r\n") && session.is_over());
+}
+
+#[test]
+fn languages() {
+    let german = heard("LANG\r\nLANG de-DE\r\nUSER x\r\nPASS x\r\nLANG fr\r\nLANG *\r\nCAPA x\r\n");
+    assert_eq!(
+        german,
+        [
+            "+OK languages",
+            "en English",
+            "de Deutsch",
+            ".",
+            "+OK de die Sprache ist Deutsch",
+            "+OK jetzt das Passwort",
+            "-ERR [AUTH] Name oder Passwort ist falsch",
+            "-ERR diese Sprache gibt es hier nicht",
+            "+OK en the language is English",
+            "-ERR too many arguments",
+        ]
+    );
+    let (_, session) = talk(Settings::default(), &[LOGIN.as_bytes(), b"LANG de\r\n"]);
+    assert_eq!(session.language(), Language::German);
+}
+
+#[test]
+fn messages_are_ascii_until_utf8_is_said() {
+    let form = |client: &str| talk(Settings::default(), &[client.as_bytes()]).1.form();
+    assert_eq!((form(""), form("UTF8 x\r\n"), form("UTF8\r\n")), (Form::Ascii, Form::Ascii, Form::Utf8));
+    assert_eq!(form(&format!("UTF8\r\n{LOGIN}")), Form::Utf8);
+    assert_eq!(form(&format!("{LOGIN}UTF8\r\n")), Form::Ascii, "it is too late then");
+}
+
 #[test]
 fn capabilities_are_the_same_in_both_states() {
     let before = heard("CAPA\r\n");
@@ -100,7 +192,7 @@ fn an_update_that_fails_says_so() {
     let (_, mut session) = talk(Settings::default(), &[LOGIN.as_bytes()]);
     assert!(!session.is_over());
     let reply = session.updated(Update::Failed(Class::Disk));
-    assert_eq!(reply.to_string(), "-ERR [SYS/TEMP] some deleted messages are not removed");
+    assert_eq!(session.encoded(&reply), b"-ERR [SYS/TEMP] some deleted messages are not removed\r\n");
     assert!(session.is_over());
 }
 
@@ -151,7 +243,8 @@ proptest! {
     fn however_it_is_cut_it_is_answered_alike(
         words in prop::collection::vec(prop_oneof![
             Just("USER alice\r\n".to_owned()), Just("PASS secret\r\n".to_owned()), Just("STAT\r\n".to_owned()),
-            Just("QUIT\r\n".to_owned()), Just("RETR 1\n".to_owned()), "[ -~]{0,12}\r?\n", Just("x".repeat(300)),
+            Just("QUIT\r\n".to_owned()), Just(format!("AUTH PLAIN {PLAIN}\r\n")), Just("AUTH PLAIN\r\n".to_owned()),
+            Just(format!("{PLAIN}\n")), Just("LANG de\r\n".to_owned()), Just("RETR 1\n".to_owned()), "[ -~]{0,12}\r?\n", Just("x".repeat(300)),
         ], 0..12),
         at in 0usize..400,
     ) {
@@ -161,7 +254,7 @@ proptest! {
         let (one, session) = talk(Settings::default(), &[whole.as_bytes()]);
         prop_assert_eq!(&cut, &one);
         // Only a login opens the mailbox.
-        let opened = one.contains("octets");
+        let opened = one.contains("octets") || one.contains("Oktette");
         prop_assert_eq!(opened, session.state == State::Transaction);
         prop_assert!(opened || !one.contains("Stat"));
     }

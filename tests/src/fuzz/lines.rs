@@ -86,21 +86,25 @@ fn pop3_session(pieces: &[&[u8]], may_log_in: bool) -> Vec<String> {
 
 fn pop3_event(session: &mut Session, event: Event, may_log_in: bool) -> String {
     let mut reply = Vec::new();
+    let language = session.language();
     let shown = match event {
         Event::Answer(bytes) | Event::Close(bytes) => {
-            check_lines(&bytes);
+            // What asks for the answer of AUTH has no status.
+            if bytes != b"+ \r\n" {
+                check_lines(&bytes);
+            }
             return String::from_utf8(bytes).expect("answers are text");
         }
         Event::Login { name, password } if may_log_in => {
-            session.logged_in((2, 100)).encode(&mut reply);
+            session.logged_in((2, 100)).encode(language, &mut reply);
             format!("login {name} {}", password.expose().escape_ascii())
         }
         Event::Login { name, .. } => {
-            session.login_failed(LoginFailure::Wrong).encode(&mut reply);
+            session.login_failed(LoginFailure::Wrong).encode(language, &mut reply);
             format!("wrong {name}")
         }
         Event::Update => {
-            session.updated(Update::Done).encode(&mut reply);
+            session.updated(Update::Done).encode(language, &mut reply);
             "update".to_owned()
         }
         Event::Do(command) => {

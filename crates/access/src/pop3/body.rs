@@ -2,7 +2,7 @@
 
 use mail::Classified;
 use mailbox::{OpenMessage, StoreError};
-use pop3::{Code, MessageNumber, Part, Reply, Stuffer};
+use pop3::{Code, MessageNumber, Part, Phrase, Reply, Stuffer};
 
 use super::{Ended, Open, Out, Services, Sink};
 
@@ -24,8 +24,8 @@ pub(super) async fn send<S: Sink>(
         }
     };
     out.reply(&match (part, open.maildrop.get(number)) {
-        (Part::Whole, Ok(entry)) => Reply::ok(&format!("{} octets", entry.octets)),
-        _ => Reply::ok("the top of it"),
+        (Part::Whole, Ok(entry)) => Reply::ok(Phrase::Octets).with([entry.octets, 0]),
+        _ => Reply::ok(Phrase::TopOfIt),
     });
     let mut stuffer = Stuffer::new(part);
     let mut offset = 0;
@@ -50,12 +50,12 @@ pub(super) async fn send<S: Sink>(
 }
 
 async fn message(open: &Open, number: MessageNumber) -> Result<OpenMessage, Reply> {
-    open.maildrop.get(number).map_err(|not_there| Reply::err(&not_there.to_string()))?;
+    open.maildrop.get(number).map_err(Reply::err)?;
     let uid = *open.uids.get(number.index()).ok_or_else(|| Reply::failed(mail::Class::Internal))?;
     open.opened.store().open_message(&open.mailbox, uid).await.map_err(|error| match error {
-        StoreError::Expunged => Reply::err("that message is gone"),
+        StoreError::Expunged => Reply::err(Phrase::MessageGone),
         // Another program may just be renaming it.
-        StoreError::FileMissing => Reply::coded(Code::SysTemp, "that message cannot be found at the moment"),
+        StoreError::FileMissing => Reply::coded(Code::SysTemp, Phrase::MessageMissing),
         other => {
             tracing::warn!(error = %other, class = %other.class(), "a message could not be opened");
             Reply::failed(other.class())

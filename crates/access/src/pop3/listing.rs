@@ -7,8 +7,7 @@ use super::{Ended, Out, Sink};
 type WriteLine = fn(MessageNumber, &Entry, &mut Vec<u8>);
 
 pub(super) async fn all<S: Sink>(maildrop: &Maildrop, out: &mut Out<'_, S>, line: WriteLine) -> Result<(), Ended> {
-    let (count, octets) = maildrop.stat();
-    out.reply(&Reply::ok(&format!("{count} messages, {octets} octets")));
+    out.reply(&Reply::messages(maildrop.stat()));
     for (number, entry) in maildrop.present() {
         line(number, entry, out.octets());
         out.pause().await?;
@@ -23,6 +22,6 @@ pub(super) fn one<S: Sink>(maildrop: &Maildrop, number: MessageNumber, out: &mut
             out.octets().extend_from_slice(b"+OK ");
             line(number, entry, out.octets());
         }
-        Err(not_there) => out.reply(&Reply::err(&not_there.to_string())),
+        Err(not_there) => out.reply(&Reply::err(not_there)),
     }
 }

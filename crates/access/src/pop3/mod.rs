@@ -23,7 +23,7 @@ mod uidl;
 use std::net::IpAddr;
 
 use mailbox::{Mailbox, MailboxId, Uid};
-use pop3::{Code, Command, Event, Maildrop, Patience, Reply, Session, Settings};
+use pop3::{Code, Command, Event, Maildrop, Patience, Phrase, Reply, Session, Settings};
 
 use crate::gate::Opened;
 use crate::imap::Sink;
@@ -77,15 +77,16 @@ impl Connection {
         let mut input = octets;
         let mut out = Out::new(sink);
         while let Some(event) = self.session.next(&mut input) {
+            out.speak(self.session.language());
             if self.was_taken_over(services) {
                 self.open = None;
-                out.reply(&Reply::coded(Code::InUse, "another session took this mailbox over"));
+                out.reply(&Reply::coded(Code::InUse, Phrase::TakenOver));
                 out.flush().await?;
                 return Ok(Next::Close);
             }
             if !self.still_holds(services).await {
                 self.open = None;
-                out.reply(&Reply::coded(Code::Auth, "the account was switched off or has a new password"));
+                out.reply(&Reply::coded(Code::Auth, Phrase::LoginEnded));
                 out.flush().await?;
                 return Ok(Next::Close);
             }
@@ -164,7 +165,14 @@ async fn run<S: Sink>(
         Command::Retr(number) => retr::run(open, number, services, out).await?,
         Command::Top(number, lines) => top::run(open, number, lines, services, out).await?,
         // The session answers these, or makes other events of them.
-        Command::Capa | Command::User(_) | Command::Pass(_) | Command::Noop | Command::Quit => {
+        Command::Capa
+        | Command::User(_)
+        | Command::Pass(_)
+        | Command::Auth(_)
+        | Command::Utf8
+        | Command::Lang(_)
+        | Command::Noop
+        | Command::Quit => {
             out.reply(&Reply::failed(mail::Class::Internal));
         }
     }

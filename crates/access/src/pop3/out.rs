@@ -2,7 +2,7 @@
 //! so that a million lines of LIST cost no memory and the answers to pipelined
 //! commands travel together.
 
-use pop3::Reply;
+use pop3::{Language, Reply};
 
 use crate::imap::{Gone, Sink};
 
@@ -30,16 +30,22 @@ impl From<Gone> for Ended {
 /// What is collected, in front of a sink.
 pub(super) struct Out<'a, S> {
     held: Vec<u8>,
+    language: Language,
     sink: &'a mut S,
 }
 
 impl<'a, S: Sink> Out<'a, S> {
     pub(super) fn new(sink: &'a mut S) -> Self {
-        Self { held: Vec::new(), sink }
+        Self { held: Vec::new(), language: Language::default(), sink }
+    }
+
+    /// Replies from now on are in this language.
+    pub(super) fn speak(&mut self, language: Language) {
+        self.language = language;
     }
 
     pub(super) fn reply(&mut self, reply: &Reply) {
-        reply.encode(&mut self.held);
+        reply.encode(self.language, &mut self.held);
     }
 
     /// Where to put octets; call [`Out::pause`] every now and then.
