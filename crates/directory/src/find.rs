@@ -5,8 +5,8 @@ use mail::{Address, Domain, LocalPart};
 use sql::args;
 use tracing::warn;
 
-use crate::rows::{self, Hosted, bad};
-use crate::{Account, Directory, DirectoryError, statements as text};
+use crate::rows::{self, Hosted, Target, bad};
+use crate::{Account, Directory, DirectoryError, Tables, statements as text};
 
 /// The most alias domains in a row.
 const MAX_DOMAINS: usize = 16;
@@ -35,7 +35,7 @@ pub(crate) enum Found {
 struct Seen {
     hosted: Hosted,
     account: Option<Account>,
-    has_alias: bool,
+    targets: Vec<Target>,
 }
 
 /// What was seen on the way through alias domains, and counts only when no
@@ -43,7 +43,7 @@ struct Seen {
 #[derive(Default)]
 struct Fallback {
     retired: bool,
-    catch_all: Option<Address>,
+    catch_all: Vec<Address>,
     postmaster: Option<Address>,
 }
 
@@ -59,7 +59,7 @@ impl Directory {
             if !seen.hosted.active {
                 return Ok(Found::InactiveDomain);
             }
-            if let Some(found) = self.exact(seen.account, seen.has_alias, asked.local(), &domain).await? {
+            if let Some(found) = exact(seen.account, seen.targets) {
                 return Ok(found);
             }
             if let Some((base, detail)) = &base
@@ -71,7 +71,9 @@ impl Directory {
             fallback.retired |= self.is_retired(asked.local(), base, &domain).await?;
             // The catch-all of the domain that is meant goes before that of
             // its alias.
-            fallback.catch_all = seen.hosted.catch_all.or(fallback.catch_all);
+            if !seen.hosted.catch_all.is_empty() {
+                fallback.catch_all = seen.hosted.catch_all;
+            }
             fallback.postmaster = seen.hosted.postmaster.or(fallback.postmaster);
             match seen.hosted.alias_of {
                 Some(next) => domain = next,
@@ -83,7 +85,7 @@ impl Directory {
 
     async fn by_base(&self, base: &LocalPart, detail: &str, domain: &Domain) -> Result<Option<Found>, DirectoryError> {
         let Some(seen) = self.look_up(base, domain).await? else { return Ok(None) };
-        let mut found = self.exact(seen.account, seen.has_alias, base, domain).await?;
+        let mut found = exact(seen.account, seen.targets);
         if let Some(Found::Here { detail: behind, .. }) = &mut found {
             *behind = Some(detail.to_owned());
         }

@@ -12,8 +12,18 @@ pub(crate) struct Hosted {
     pub(crate) name: Domain,
     pub(crate) active: bool,
     pub(crate) alias_of: Option<Domain>,
-    pub(crate) catch_all: Option<Address>,
+    pub(crate) catch_all: Vec<Address>,
     pub(crate) postmaster: Option<Address>,
+}
+
+/// Where an alias leads.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(crate) address: Address,
+    pub(crate) active: bool,
+    /// An account of the alias' own address gets a copy only if it is one of
+    /// the targets.
+    pub(crate) exclusive: bool,
 }
 
 /// A row, or what is wrong with it. The outer result is the database's.
@@ -35,7 +45,7 @@ pub(crate) fn hosted(row: &Row) -> Checked<Hosted> {
         name: domain_at(row, 0)?,
         active: row.int(1)? != 0,
         alias_of: optional(row, 2, Domain::parse)?,
-        catch_all: optional(row, 3, Address::parse)?,
+        catch_all: optional(row, 3, Address::parse)?.into_iter().collect(),
         postmaster: optional(row, 4, Address::parse)?,
     })
 }
@@ -46,7 +56,7 @@ pub(crate) fn domain_entry(row: &Row) -> Checked<DomainEntry> {
         name: hosted.name,
         active: hosted.active,
         alias_of: hosted.alias_of,
-        catch_all: hosted.catch_all,
+        catch_all: hosted.catch_all.into_iter().next(),
         postmaster: hosted.postmaster,
         comment: row.text(5)?.to_owned(),
         created: rfc3339(row.text(6)?),
@@ -113,7 +123,7 @@ fn optional<T, E: std::fmt::Display>(
 }
 
 /// `2026-01-31 12:00:00`, as both engines write it, in the form of RFC 3339.
-fn rfc3339(text: &str) -> String {
+pub(crate) fn rfc3339(text: &str) -> String {
     format!("{}Z", text.replacen(' ', "T", 1))
 }
 

@@ -69,6 +69,11 @@ statements! {
         CASE WHEN password IS NULL OR password = '' THEN 0 ELSE 1 END, \
         language, time_zone, CAST(created AS CHAR) \
         FROM account WHERE domain = ? ORDER BY local";
+    /// Also of rows that cannot be used otherwise: whose mail it is does not
+    /// depend on their other columns.
+    IDENTITIES = "SELECT id, CAST(created AS CHAR) FROM account";
+    PASSWORDS = "SELECT local, domain, password FROM account \
+        WHERE password IS NOT NULL AND password <> '' ORDER BY domain, local";
     ADD_ACCOUNT = "INSERT INTO account (local, domain, password, name, quota_bytes) VALUES (?, ?, ?, ?, ?)";
     CHANGE_ACCOUNT = "UPDATE account SET active = COALESCE(?, active), name = COALESCE(?, name), \
         quota_bytes = CASE WHEN ? = 1 THEN ? ELSE quota_bytes END, \

@@ -58,8 +58,13 @@ impl Account {
     /// is restored from yesterday gives the ids of today's accounts away again.
     #[must_use]
     pub fn identity(&self) -> String {
-        format!("{}@{}", self.key, self.created)
+        identity(self.key, &self.created)
     }
+}
+
+/// The one form of [`Account::identity`].
+pub(crate) fn identity(key: AccountKey, created: &str) -> String {
+    format!("{key}@{created}")
 }
 
 /// A domain whose mail is taken here.

@@ -102,6 +102,25 @@ async fn accounts(directory: &Directory) {
 
 /// An address that was removed is not taken by the catch-all, until it is
 /// there again.
+async fn whose_mail_it_is(directory: &Directory) {
+    let secret = NewAccount { password: Some(StoredHash::new("{PLAIN}x")), ..account("secret@example.org") };
+    assert!(directory.is_free(&secret.address).await.is_ok());
+    let made = directory.add_account(&secret).await.unwrap();
+    assert_eq!(directory.is_free(&secret.address).await.unwrap_err().code(), "already_there");
+    assert_eq!(directory.is_free(&address("a@nowhere.example")).await.unwrap_err().code(), "unknown_domain");
+    let all = directory.accounts(None).await.unwrap();
+    let identities = directory.identities().await.unwrap();
+    assert_eq!(identities.len(), all.len());
+    assert!(all.iter().all(|account| identities.contains(&account.identity())), "{identities:?}");
+    let stored = directory.stored_passwords().await.unwrap();
+    let found: Vec<_> = stored.iter().filter(|(address, _)| *address == made.address).collect();
+    assert_eq!(found, [&(made.address.clone(), StoredHash::new("{PLAIN}x"))]);
+    assert!(stored.iter().all(|(_, hash)| !hash.expose().is_empty()));
+    directory.remove_account(&made.address).await.unwrap();
+    assert!(!directory.identities().await.unwrap().contains(&made.identity()));
+    assert!(directory.is_free(&made.address).await.is_ok());
+}
+
 async fn retirement(directory: &Directory) {
     directory.add_account(&account("all@example.org")).await.unwrap();
     let change = DomainChange { catch_all: Some(Some(address("all@example.org"))), ..DomainChange::default() };
@@ -158,6 +177,7 @@ async fn check(url: String) {
     let directory = Directory::open(&Settings::new(url)).await.unwrap();
     domains(&directory).await;
     accounts(&directory).await;
+    whose_mail_it_is(&directory).await;
     aliases(&directory).await;
     retirement(&directory).await;
     directory.close().await;

@@ -1,11 +1,14 @@
 //! `gatepost user`.
 
+use std::collections::HashSet;
+
 use mail::{Address, Domain};
-use sql::{Arg, SqlError, args};
+use sql::{Arg, Row, SqlError, args};
 
 use super::fits;
 use crate::rows::{self, usable};
-use crate::{Account, AliasEntry, Directory, DirectoryError, StoredHash, statements as text};
+use crate::types::identity;
+use crate::{Account, AccountKey, AliasEntry, Directory, DirectoryError, StoredHash, statements as text};
 
 const MAX_NAME: usize = 255;
 
@@ -62,6 +65,55 @@ impl Directory {
         found.ok_or_else(|| DirectoryError::UnknownAccount(address.clone()))
     }
 
+    /// Whether an account could have this address, before anybody is asked for
+    /// its password.
+    ///
+    /// # Errors
+    ///
+    /// [`DirectoryError::UnknownDomain`],
+    /// [`DirectoryError::AccountAlreadyThere`],
+    /// [`DirectoryError::AddressIsAlias`].
+    pub async fn is_free(&self, address: &Address) -> Result<(), DirectoryError> {
+        self.must_be_hosted(address.domain()).await?;
+        match self.account(address).await {
+            Ok(account) => return Err(DirectoryError::AccountAlreadyThere(account.address)),
+            Err(error) if error.is_missing() => {}
+            Err(error) => return Err(error),
+        }
+        match self.alias(address).await {
+            Ok(AliasEntry { address, .. }) => Err(DirectoryError::AddressIsAlias(address)),
+            Err(error) if error.is_missing() => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// [`Account::identity`] of every row, also of those that are switched off
+    /// or cannot be used.
+    ///
+    /// # Errors
+    ///
+    /// Of [`mail::Class::Directory`] where the directory cannot be asked.
+    pub async fn identities(&self) -> Result<HashSet<String>, DirectoryError> {
+        let read = |row: &Row| Ok(identity(AccountKey::new(row.int(0)?), &rows::rfc3339(row.text(1)?)));
+        // One that were left out would make somebody's mail nobody's.
+        self.rows(text::IDENTITIES, &[], read).await?.into_iter().collect()
+    }
+
+    /// The stored passwords of all accounts that have one, for looking at
+    /// their form.
+    ///
+    /// # Errors
+    ///
+    /// Of [`mail::Class::Directory`] where the directory cannot be asked.
+    pub async fn stored_passwords(&self) -> Result<Vec<(Address, StoredHash)>, DirectoryError> {
+        let read = |row: &Row| {
+            let found = rows::address(row.text(0)?, row.text(1)?);
+            let stored = StoredHash::new(row.text(2)?);
+            found.map(|address| (address, stored)).map_err(|error| rows::bad("account", error.to_string()))
+        };
+        Ok(usable(self.rows(text::PASSWORDS, &[], read).await?))
+    }
+
     /// Adds an account; its address is no longer a retired one.
     ///
     /// # Errors
@@ -71,12 +123,7 @@ impl Directory {
     /// [`DirectoryError::AddressIsAlias`], [`DirectoryError::TooLong`].
     pub async fn add_account(&self, new: &NewAccount) -> Result<Account, DirectoryError> {
         fits("the name", &new.name, MAX_NAME)?;
-        self.must_be_hosted(new.address.domain()).await?;
-        match self.alias(&new.address).await {
-            Ok(AliasEntry { address, .. }) => return Err(DirectoryError::AddressIsAlias(address)),
-            Err(error) if error.is_missing() => {}
-            Err(error) => return Err(error),
-        }
+        self.is_free(&new.address).await?;
         let (domain, local) = key(&new.address);
         let password = new.password.as_ref().map(StoredHash::expose);
         let row = args![local, domain, password, &new.name, new.quota.map(as_stored)];

@@ -1,0 +1,313 @@
+//! Reading tables of another program: rows whose columns are found by name, and
+//! are looked at as closely as anything from outside.
+
+use mail::{Address, Domain};
+use sha2::{Digest, Sha256};
+use sql::{Arg, Row};
+use tracing::warn;
+
+use crate::query::{Query, Values};
+use crate::rows::{Checked, Hosted, Target, bad, usable};
+use crate::tables::Queries;
+use crate::{
+    Account, AccountKey, AliasEntry, AliasTarget, Credentials, Directory, DirectoryError, DomainEntry, StoredHash,
+};
+
+/// The most rows of targets that are looked at.
+const MAX_ROWS: usize = 1001;
+
+impl Directory {
+    pub(crate) async fn foreign_hosted(
+        &self,
+        queries: &Queries,
+        domain: &Domain,
+    ) -> Result<Option<Hosted>, DirectoryError> {
+        let values = Values { domain: domain.as_str(), ..Values::default() };
+        let rows = self.ask(&queries.domain, &values, |row| hosted(&Fields { row, what: "domain" })).await?;
+        first(rows, |hosted| hosted.name == *domain)
+    }
+
+    /// The account with its password, active or not.
+    pub(crate) async fn foreign_account(
+        &self,
+        queries: &Queries,
+        address: &Address,
+    ) -> Result<Option<(Account, Option<StoredHash>)>, DirectoryError> {
+        let normal = address.normal();
+        let read = |row: &Row| account(&Fields { row, what: "account" }, Some(address));
+        let rows = self.ask(&queries.account, &Values::of(address, &normal), read).await?;
+        // Collations take 'jörg' for equal to 'jorg'; we do not.
+        first(rows, |(account, _)| account.address == *address)
+    }
+
+    pub(crate) async fn foreign_credentials(
+        &self,
+        queries: &Queries,
+        address: &Address,
+    ) -> Result<Option<Credentials>, DirectoryError> {
+        let Some((account, hash)) = self.foreign_account(queries, address).await? else { return Ok(None) };
+        let Some(hosted) = self.foreign_hosted(queries, address.domain()).await? else { return Ok(None) };
+        let active = account.active && hosted.active;
+        Ok(Some(Credentials { key: account.key, address: account.address, hash, active }))
+    }
+
+    /// The targets of an address; what cannot be used is logged, and is an
+    /// error only where nothing else is left.
+    pub(crate) async fn foreign_targets(
+        &self,
+        queries: &Queries,
+        address: &Address,
+    ) -> Result<Vec<Target>, DirectoryError> {
+        let normal = address.normal();
+        let read = |row: &Row| targets(&Fields { row, what: "alias" });
+        let rows = self.ask(&queries.alias, &Values::of(address, &normal), read).await?;
+        let (mut good, mut wrong) = (Vec::new(), None);
+        for row in rows.into_iter().take(MAX_ROWS) {
+            match row {
+                Ok(targets) => good.extend(targets),
+                Err(error) => {
+                    warn!(%error, %address, "target of an alias is skipped");
+                    wrong = Some(error);
+                }
+            }
+        }
+        wrong.filter(|_| good.is_empty()).map_or(Ok(good), Err)
+    }
+
+    pub(crate) async fn foreign_domains(&self, queries: &Queries) -> Result<Vec<DomainEntry>, DirectoryError> {
+        let read = |row: &Row| domain_entry(&Fields { row, what: "domain" });
+        Ok(usable(self.ask(&queries.domains, &Values::default(), read).await?))
+    }
+
+    pub(crate) async fn foreign_accounts(&self, queries: &Queries) -> Result<Vec<Account>, DirectoryError> {
+        let Some(query) = &queries.accounts else { return Err(DirectoryError::NoQuery("accounts")) };
+        let read = |row: &Row| Ok(account(&Fields { row, what: "account" }, None)?.0);
+        Ok(usable(self.ask(query, &Values::default(), read).await?))
+    }
+
+    pub(crate) async fn foreign_aliases(&self, queries: &Queries) -> Result<Vec<AliasEntry>, DirectoryError> {
+        let Some(query) = &queries.aliases else { return Err(DirectoryError::NoQuery("aliases")) };
+        let read = |row: &Row| {
+            let fields = Fields { row, what: "alias" };
+            Ok((fields.address("address")?, targets(&fields)?))
+        };
+        let rows = usable(self.ask(query, &Values::default(), read).await?);
+        let hosted: Vec<Domain> = self.foreign_domains(queries).await?.into_iter().map(|domain| domain.name).collect();
+        let mut entries: Vec<AliasEntry> = Vec::new();
+        for (address, targets) in rows {
+            let targets = targets.into_iter().map(|Target { address, active, .. }| {
+                let outside = !hosted.contains(address.domain());
+                AliasTarget { address, active, outside }
+            });
+            match entries.last_mut() {
+                Some(entry) if entry.address == address => entry.targets.extend(targets),
+                _ => entries.push(AliasEntry { address, targets: targets.collect() }),
+            }
+        }
+        Ok(entries)
+    }
+
+    /// Puts a hash in the place of the one that is known to be there; says
+    /// whether it still was.
+    pub(crate) async fn foreign_replace(
+        &self,
+        queries: &Queries,
+        address: &Address,
+        (old, new): (&StoredHash, &StoredHash),
+    ) -> Result<bool, DirectoryError> {
+        let Some(query) = &queries.set_password else { return Err(DirectoryError::NoQuery("set_password")) };
+        let normal = address.normal();
+        let values = Values { old: old.expose(), new: new.expose(), ..Values::of(address, &normal) };
+        Ok(self.pool().await?.execute(query.sql(), &query.args(&values)).await?.rows > 0)
+    }
+
+    async fn ask<T: Send + Unpin>(
+        &self,
+        query: &Query,
+        values: &Values<'_>,
+        read: impl Fn(&Row) -> Checked<T> + Send + Sync,
+    ) -> Result<Vec<Checked<T>>, DirectoryError> {
+        let args: Vec<Arg<'_>> = query.args(values);
+        Ok(self.pool().await?.fetch_all(query.sql(), &args, |row| Ok(read(row))).await?)
+    }
+}
+
+/// The row that was asked for. One that cannot be used is an error, since
+/// taking it for missing would bounce mail.
+fn first<T>(rows: Vec<Checked<T>>, is_it: impl Fn(&T) -> bool) -> Result<Option<T>, DirectoryError> {
+    let mut wrong = None;
+    for row in rows {
+        match row {
+            Ok(row) if is_it(&row) => return Ok(Some(row)),
+            Ok(_) => {}
+            Err(error) => wrong = Some(error),
+        }
+    }
+    wrong.map_or(Ok(None), Err)
+}
+
+/// A row, and which question it answers.
+struct Fields<'r> {
+    row: &'r Row,
+    what: &'static str,
+}
+
+impl Fields<'_> {
+    /// A text or number; `None` where there is no such column, and where it is
+    /// NULL or empty.
+    fn optional(&self, name: &str) -> Checked<Option<String>> {
+        let Some(column) = self.row.position(name) else { return Ok(None) };
+        let value = self.row.any(column).map_err(|error| self.wrong(name, error))?;
+        Ok(value.filter(|value| !value.trim().is_empty()))
+    }
+
+    fn required(&self, name: &str) -> Checked<String> {
+        if self.row.position(name).is_none() {
+            return Err(self.wrong(name, "the query returns no such column"));
+        }
+        self.optional(name)?.ok_or_else(|| self.wrong(name, "it is empty"))
+    }
+
+    fn text(&self, name: &str) -> Checked<String> {
+        Ok(self.optional(name)?.unwrap_or_default())
+    }
+
+    /// Yes where there is no such column.
+    fn yes(&self, name: &str) -> Checked<bool> {
+        let Some(column) = self.row.position(name) else { return Ok(true) };
+        let value = self.row.any(column).map_err(|error| self.wrong(name, error))?.unwrap_or_default();
+        match value.trim().to_ascii_lowercase().as_str() {
+            "1" | "y" | "yes" | "true" | "t" => Ok(true),
+            "" | "0" | "n" | "no" | "false" | "f" => Ok(false),
+            other => Err(self.wrong(name, format!("{other:?} is neither yes nor no"))),
+        }
+    }
+
+    fn number(&self, name: &str) -> Checked<Option<u64>> {
+        let Some(text) = self.optional(name)? else { return Ok(None) };
+        text.trim().parse().map(Some).map_err(|error| self.wrong(name, format!("{text:?}: {error}")))
+    }
+
+    fn address(&self, name: &str) -> Checked<Address> {
+        let text = self.required(name)?;
+        Address::parse(text.trim()).map_err(|error| self.wrong(name, format!("{text:?}: {error}")))
+    }
+
+    fn domain(&self, name: &str) -> Checked<Option<Domain>> {
+        let Some(text) = self.optional(name)? else { return Ok(None) };
+        Domain::parse(text.trim()).map(Some).map_err(|error| self.wrong(name, format!("{text:?}: {error}")))
+    }
+
+    fn wrong(&self, name: &str, reason: impl std::fmt::Display) -> DirectoryError {
+        bad(self.what, format!("{name}: {reason}"))
+    }
+}
+
+fn hosted(fields: &Fields<'_>) -> Checked<Hosted> {
+    let Some(name) = fields.domain("name")? else { return Err(fields.wrong("name", "it is empty")) };
+    let (catch_all, of_domain) = addresses(fields, "catch_all")?;
+    let (postmaster, _) = addresses(fields, "postmaster")?;
+    Ok(Hosted {
+        name,
+        active: fields.yes("active")?,
+        alias_of: fields.domain("alias_of")?.or(of_domain),
+        catch_all,
+        postmaster: postmaster.into_iter().next(),
+    })
+}
+
+fn domain_entry(fields: &Fields<'_>) -> Checked<DomainEntry> {
+    let hosted = hosted(fields)?;
+    Ok(DomainEntry {
+        name: hosted.name,
+        active: hosted.active,
+        alias_of: hosted.alias_of,
+        catch_all: hosted.catch_all.into_iter().next(),
+        postmaster: hosted.postmaster,
+        comment: fields.text("comment")?,
+        created: fields.text("created")?.replacen(' ', "T", 1),
+        accounts: fields.number("accounts")?.unwrap_or(0),
+        aliases: fields.number("aliases")?.unwrap_or(0),
+    })
+}
+
+fn account(fields: &Fields<'_>, asked: Option<&Address>) -> Checked<(Account, Option<StoredHash>)> {
+    let address = match asked {
+        Some(asked) if fields.row.position("address").is_none() => asked.clone(),
+        _ => fields.address("address")?,
+    };
+    let hash = fields.optional("password")?.map(StoredHash::new);
+    // Where nothing says when the row was made, the address must be the same
+    // for it to be the same account: an id may be given away again.
+    let created = fields.text("created")?.replacen(' ', "T", 1);
+    let account = Account {
+        key: key(&fields.required("id")?),
+        name: fields.text("name")?,
+        quota: fields.number("quota_bytes")?,
+        active: fields.yes("active")?,
+        has_password: hash.is_some(),
+        language: fields.text("language")?,
+        time_zone: fields.text("time_zone")?,
+        created: if created.is_empty() { address.normal() } else { created },
+        address,
+    };
+    Ok((account, hash))
+}
+
+/// A number as it is; of any other key a number that is made of it, which no
+/// two keys share for all that can happen (63 bits of its SHA-256).
+fn key(id: &str) -> AccountKey {
+    let made = || {
+        let mut first = [0; 8];
+        first.copy_from_slice(&Sha256::digest(id.as_bytes())[..8]);
+        i64::from_be_bytes(first) & i64::MAX
+    };
+    AccountKey::new(id.parse().unwrap_or_else(|_| made()))
+}
+
+fn targets(fields: &Fields<'_>) -> Checked<Vec<Target>> {
+    let (active, exclusive) = (fields.yes("active")?, fields.row.position("exclusive").is_some());
+    let exclusive = exclusive && fields.yes("exclusive")?;
+    let (addresses, _) = addresses(fields, "target")?;
+    Ok(addresses.into_iter().map(|address| Target { address, active, exclusive }).collect())
+}
+
+/// Addresses with commas between them, and the domain of the first `@domain`,
+/// which stands for "the same there". What cannot be read is logged, and is an
+/// error only where nothing else is left.
+fn addresses(fields: &Fields<'_>, name: &str) -> Checked<(Vec<Address>, Option<Domain>)> {
+    let (mut good, mut of_domain, mut wrong) = (Vec::new(), None, None);
+    let text = fields.text(name)?;
+    for one in text.split([',', '\n']).map(str::trim).filter(|one| !one.is_empty()) {
+        let read = match one.strip_prefix('@') {
+            Some(domain) => Domain::parse(domain).map(|domain| _ = of_domain.get_or_insert(domain)),
+            None => Address::parse(one).map(|address| good.extend(Some(address).filter(|a| !is_of_vacation(a)))),
+        };
+        if let Err(error) = read {
+            let error = fields.wrong(name, format!("{one:?}: {error}"));
+            warn!(%error, "an address is skipped");
+            wrong = Some(error);
+        }
+    }
+    wrong.filter(|_| good.is_empty() && of_domain.is_none()).map_or(Ok((good, of_domain)), Err)
+}
+
+/// `PostfixAdmin` sends a copy of each message of somebody who is away to
+/// `user#example.org@autoreply.example.org`, for a program beside Postfix. Here
+/// it would be an address elsewhere that takes no mail.
+fn is_of_vacation(address: &Address) -> bool {
+    address.domain().as_str().starts_with("autoreply.") && address.local().as_str().contains('#')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys() {
+        assert_eq!(key("17"), AccountKey::new(17));
+        assert_eq!(key("alice@example.org"), key("alice@example.org"));
+        assert_ne!(key("alice@example.org"), key("bob@example.org"));
+        assert!(key("alice@example.org").as_i64() > 0);
+    }
+}
