@@ -7,7 +7,7 @@ use mail::Address;
 use sql::args;
 
 use crate::rows::{self, bad};
-use crate::{AccountKey, Directory, DirectoryError, statements as text};
+use crate::{AccountKey, Directory, DirectoryError, Tables, statements as text};
 
 /// A password hash with its scheme, as stored. Not shown by any formatter.
 #[derive(Clone, PartialEq, Eq)]
@@ -54,6 +54,9 @@ impl Directory {
     ///
     /// Of [`mail::Class::Directory`] where the directory cannot be asked.
     pub async fn credentials(&self, address: &Address) -> Result<Option<Credentials>, DirectoryError> {
+        if let Tables::Foreign(queries) = &self.tables {
+            return self.foreign_credentials(queries, address).await;
+        }
         let read = |row: &sql::Row| {
             let stored =
                 rows::address(row.text(4)?, row.text(5)?).map_err(|error| bad("account", error.to_string()))?;
@@ -84,6 +87,21 @@ impl Directory {
         let args = args![new.expose(), key.as_i64(), old.expose()];
         let done = self.pool().await?.execute(text::REHASH, args).await?;
         Ok(if done.rows > 0 { Replaced::Yes } else { Replaced::ChangedMeanwhile })
+    }
+}
+
+impl Directory {
+    /// As [`Directory::replace_hash`], in whichever tables they are.
+    ///
+    /// # Errors
+    ///
+    /// [`DirectoryError::Sql`]; [`DirectoryError::NoQuery`] where passwords of
+    /// another program's tables are not to be changed here.
+    pub async fn store_hash(&self, whose: &Credentials, new: &StoredHash) -> Result<Replaced, DirectoryError> {
+        let Some(old) = &whose.hash else { return Ok(Replaced::ChangedMeanwhile) };
+        let Tables::Foreign(queries) = &self.tables else { return self.replace_hash(whose.key, old, new).await };
+        let done = self.foreign_replace(queries, &whose.address, (old, new)).await?;
+        Ok(if done { Replaced::Yes } else { Replaced::ChangedMeanwhile })
     }
 }
 

@@ -6,7 +6,7 @@ use tokio::sync::OnceCell;
 use tracing::warn;
 
 use crate::rows::{Checked, domain_at, usable};
-use crate::{DirectoryError, statements as text};
+use crate::{DirectoryError, Tables, statements as text};
 
 /// Where the directory is, and how addresses are read.
 #[derive(Debug, Clone)]
@@ -16,13 +16,15 @@ pub struct Settings {
     /// What separates a subaddress from its detail (RFC 5233); `None`: there
     /// are no subaddresses.
     pub separator: Option<char>,
+    /// Whose tables it has.
+    pub tables: Tables,
 }
 
 impl Settings {
-    /// The database at this URL, with `+` as separator.
+    /// The database at this URL, with our own tables and `+` as separator.
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
-        Self { sql: sql::Settings::new(url), separator: Some('+') }
+        Self { sql: sql::Settings::new(url), separator: Some('+'), tables: Tables::Own }
     }
 }
 
@@ -35,6 +37,7 @@ pub struct Directory {
     /// the start is brought up to date when it answers for the first time.
     migrated: OnceCell<()>,
     pub(crate) separator: Option<char>,
+    pub(crate) tables: Tables,
 }
 
 /// The migrations of the directory.
@@ -57,7 +60,8 @@ impl Directory {
     /// not fit.
     pub async fn open(settings: &Settings) -> Result<Self, DirectoryError> {
         let pool = Pool::open(&settings.sql)?;
-        let directory = Self { pool, migrated: OnceCell::new(), separator: settings.separator };
+        let directory =
+            Self { pool, migrated: OnceCell::new(), separator: settings.separator, tables: settings.tables.clone() };
         match directory.ping().await {
             Err(error) if error.is_away() => {
                 warn!(%error, "the directory is away");
@@ -82,6 +86,10 @@ impl Directory {
     ///
     /// [`DirectoryError::Sql`] where the directory cannot be asked.
     pub async fn active_domains(&self) -> Result<Vec<Domain>, DirectoryError> {
+        if let Tables::Foreign(queries) = &self.tables {
+            let all = self.foreign_domains(queries).await?.into_iter();
+            return Ok(all.filter(|domain| domain.active).map(|domain| domain.name).collect());
+        }
         Ok(usable(self.rows(text::ACTIVE_DOMAINS, &[], |row| domain_at(row, 0)).await?))
     }
 
@@ -92,6 +100,10 @@ impl Directory {
     ///
     /// [`DirectoryError::Sql`] where the directory cannot be asked.
     pub async fn removed_domains(&self) -> Result<Vec<Domain>, DirectoryError> {
+        if self.tables != Tables::Own {
+            // Nobody notes it there: for a day it counts as an accident.
+            return Ok(Vec::new());
+        }
         Ok(usable(self.rows(text::REMOVED_DOMAINS, &[], |row| domain_at(row, 0)).await?))
     }
 
@@ -100,8 +112,12 @@ impl Directory {
         self.pool.close().await;
     }
 
-    /// The pool, with the schema known to be there.
+    /// The pool, with the schema known to be there. Another program's is none
+    /// of our business.
     pub(crate) async fn pool(&self) -> Result<&Pool, SqlError> {
+        if self.tables != Tables::Own {
+            return Ok(&self.pool);
+        }
         self.migrated.get_or_try_init(|| async { self.pool.migrate(&schema()).await }).await?;
         Ok(&self.pool)
     }

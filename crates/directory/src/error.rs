@@ -24,6 +24,12 @@ pub enum DirectoryError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The tables are another program's: what is in them is changed there.
+    #[error("the directory's tables belong to another program, and are changed with that one")]
+    ForeignTables,
+    /// The setting of this query is missing.
+    #[error("[directory] has no {0}_query")]
+    NoQuery(&'static str),
     /// There is no such domain.
     #[error("there is no domain {0}")]
     UnknownDomain(Domain),
@@ -111,6 +117,8 @@ impl DirectoryError {
             Self::Sql(_) => "directory_error",
             Self::NoActiveDomain => "no_active_domain",
             Self::BadRow { .. } => "bad_row",
+            Self::ForeignTables => "foreign_tables",
+            Self::NoQuery(_) => "no_query",
             Self::UnknownDomain(_) => "unknown_domain",
             Self::UnknownAccount(_) => "unknown_user",
             Self::UnknownAlias(_) | Self::UnknownTarget { .. } => "unknown_alias",
@@ -139,6 +147,8 @@ impl DirectoryError {
             Self::Sql(_) => "Try it again; the log of the database may say more.".to_owned(),
             Self::NoActiveDomain => "Add a domain: gatepost domain add NAME".to_owned(),
             Self::BadRow { .. } => "Correct the row in the database.".to_owned(),
+            Self::ForeignTables => "Use the tool that made the tables, such as PostfixAdmin.".to_owned(),
+            Self::NoQuery(name) => format!("Add {name}_query to [directory]; see docs/configuration.md."),
             Self::UnknownDomain(domain) => format!("Add it first: gatepost domain add {domain}"),
             Self::UnknownAccount(_) => "See gatepost user list.".to_owned(),
             Self::UnknownAlias(_) => "See gatepost alias list.".to_owned(),

@@ -93,34 +93,21 @@ impl Directory {
     }
 
     async fn look_up(&self, local: &LocalPart, domain: &Domain) -> Result<Option<Seen>, DirectoryError> {
+        if let Tables::Foreign(queries) = &self.tables {
+            let Some(hosted) = self.foreign_hosted(queries, domain).await? else { return Ok(None) };
+            let address = Address::new(local.clone(), domain.clone());
+            let account = self.foreign_account(queries, &address).await?.map(|(account, _)| account);
+            return Ok(Some(Seen { hosted, account, targets: self.foreign_targets(queries, &address).await? }));
+        }
         let key = args![local.as_str(), local.as_str(), domain.as_str()];
         let row = self.row(text::LOOK_UP, key, rows::looked_up).await?;
-        Ok(row.filter(|(hosted, ..)| hosted.name == *domain).map(|(hosted, account, targets)| {
-            // MySQL takes 'alice ' for equal to 'alice'; we do not.
-            let account = account.filter(|account| account.address.local() == local);
-            Seen { hosted, account, has_alias: targets > 0 }
-        }))
-    }
-
-    async fn exact(
-        &self,
-        account: Option<Account>,
-        has_alias: bool,
-        local: &LocalPart,
-        domain: &Domain,
-    ) -> Result<Option<Found>, DirectoryError> {
-        if account.as_ref().is_some_and(|account| !account.active) {
-            return Ok(Some(Found::Inactive));
-        }
-        let rows = if has_alias { self.targets(local, domain).await? } else { Vec::new() };
-        if account.is_none() && rows.is_empty() {
-            return Ok(None);
-        }
-        let targets: Vec<Address> = rows.into_iter().filter(|(_, active)| *active).map(|(target, _)| target).collect();
-        if account.is_none() && targets.is_empty() {
-            return Ok(Some(Found::Inactive));
-        }
-        Ok(Some(Found::Here { account: account.map(Box::new), targets, detail: None }))
+        let Some((hosted, account, count)) = row.filter(|(hosted, ..)| hosted.name == *domain) else { return Ok(None) };
+        // MySQL takes 'alice ' for equal to 'alice'; we do not.
+        let account = account.filter(|account| account.address.local() == local);
+        // One that is switched off gets nothing, whatever its alias says.
+        let is_off = account.as_ref().is_some_and(|account| !account.active);
+        let targets = if count > 0 && !is_off { self.targets(local, domain).await? } else { Vec::new() };
+        Ok(Some(Seen { hosted, account, targets }))
     }
 
     /// The account, active or not.
@@ -129,13 +116,17 @@ impl Directory {
         local: &LocalPart,
         domain: &Domain,
     ) -> Result<Option<Account>, DirectoryError> {
+        if let Tables::Foreign(queries) = &self.tables {
+            let address = Address::new(local.clone(), domain.clone());
+            return Ok(self.foreign_account(queries, &address).await?.map(|(account, _)| account));
+        }
         let account = self.row(text::ACCOUNT, args![domain.as_str(), local.as_str()], rows::account).await?;
         // MySQL takes 'alice ' for equal to 'alice'; we do not.
         Ok(account.filter(|account| account.address.local() == local))
     }
 
-    /// The targets of an alias, each with whether it is active.
-    async fn targets(&self, local: &LocalPart, domain: &Domain) -> Result<Vec<(Address, bool)>, DirectoryError> {
+    /// The targets of an alias.
+    async fn targets(&self, local: &LocalPart, domain: &Domain) -> Result<Vec<Target>, DirectoryError> {
         let read = |row: &sql::Row| {
             let target = row.text(0)?;
             let address = Address::parse(target).map_err(|error| bad("alias", format!("{target:?}: {error}")))?;
@@ -146,7 +137,7 @@ impl Directory {
         let mut wrong = None;
         for row in all {
             match row {
-                Ok((target, active, true)) => good.push((target, active)),
+                Ok((address, active, true)) => good.push(Target { address, active, exclusive: false }),
                 // Another alias, but for MySQL's padding.
                 Ok((.., false)) => {}
                 Err(error) => {
@@ -160,11 +151,17 @@ impl Directory {
     }
 
     pub(crate) async fn hosted(&self, domain: &Domain) -> Result<Option<Hosted>, DirectoryError> {
+        if let Tables::Foreign(queries) = &self.tables {
+            return self.foreign_hosted(queries, domain).await;
+        }
         let hosted = self.row(text::HOSTED, args![domain.as_str()], rows::hosted).await?;
         Ok(hosted.filter(|hosted| hosted.name == *domain))
     }
 
     async fn is_retired(&self, local: &LocalPart, base: &LocalPart, domain: &Domain) -> Result<bool, DirectoryError> {
+        if self.tables != Tables::Own {
+            return Ok(false);
+        }
         let key = args![domain.as_str(), local.as_str(), base.as_str()];
         let rows = self.rows(text::RETIRED, key, |row| Ok(row.text(0)?.to_owned())).await?;
         let is_it = |retired: &String| retired == local.as_str() || retired == base.as_str();
@@ -172,23 +169,39 @@ impl Directory {
     }
 }
 
+/// What an account and the targets of its address make together.
+fn exact(account: Option<Account>, rows: Vec<Target>) -> Option<Found> {
+    if account.as_ref().is_some_and(|account| !account.active) {
+        return Some(Found::Inactive);
+    }
+    if account.is_none() && rows.is_empty() {
+        return None;
+    }
+    let rows: Vec<Target> = rows.into_iter().filter(|row| row.active).collect();
+    if account.is_none() && rows.is_empty() {
+        return Some(Found::Inactive);
+    }
+    let gets_a_copy = |account: &Account| {
+        !rows.iter().any(|row| row.exclusive) || rows.iter().any(|row| row.address == account.address)
+    };
+    let account = account.filter(gets_a_copy).map(Box::new);
+    Some(Found::Here { account, targets: rows.into_iter().map(|row| row.address).collect(), detail: None })
+}
+
 impl Fallback {
     /// postmaster and abuse come first: they are always there, even after
     /// somebody had and gave up an account of that name.
     fn found(self, asked: &Address, domain: Domain) -> Found {
-        let target = if matches!(asked.local().as_str(), "postmaster" | "abuse") {
+        let targets = if matches!(asked.local().as_str(), "postmaster" | "abuse") {
             match self.postmaster {
-                Some(target) => target,
+                Some(target) => vec![target],
                 None => return Found::Postmaster(domain),
             }
-        } else if self.retired {
+        } else if self.retired || self.catch_all.is_empty() {
             return Found::NoUser;
         } else {
-            match self.catch_all {
-                Some(target) => target,
-                None => return Found::NoUser,
-            }
+            self.catch_all
         };
-        Found::Here { account: None, targets: vec![target], detail: None }
+        Found::Here { account: None, targets, detail: None }
     }
 }

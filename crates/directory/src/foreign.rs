@@ -79,10 +79,14 @@ impl Directory {
         Ok(usable(self.ask(&queries.domains, &Values::default(), read).await?))
     }
 
-    pub(crate) async fn foreign_accounts(&self, queries: &Queries) -> Result<Vec<Account>, DirectoryError> {
+    /// All accounts with their passwords, each row checked by itself.
+    pub(crate) async fn foreign_accounts(
+        &self,
+        queries: &Queries,
+    ) -> Result<Vec<Checked<(Account, Option<StoredHash>)>>, DirectoryError> {
         let Some(query) = &queries.accounts else { return Err(DirectoryError::NoQuery("accounts")) };
-        let read = |row: &Row| Ok(account(&Fields { row, what: "account" }, None)?.0);
-        Ok(usable(self.ask(query, &Values::default(), read).await?))
+        let read = |row: &Row| account(&Fields { row, what: "account" }, None);
+        self.ask(query, &Values::default(), read).await
     }
 
     pub(crate) async fn foreign_aliases(&self, queries: &Queries) -> Result<Vec<AliasEntry>, DirectoryError> {
@@ -280,8 +284,12 @@ fn addresses(fields: &Fields<'_>, name: &str) -> Checked<(Vec<Address>, Option<D
     let text = fields.text(name)?;
     for one in text.split([',', '\n']).map(str::trim).filter(|one| !one.is_empty()) {
         let read = match one.strip_prefix('@') {
-            Some(domain) => Domain::parse(domain).map(|domain| _ = of_domain.get_or_insert(domain)),
-            None => Address::parse(one).map(|address| good.extend(Some(address).filter(|a| !is_of_vacation(a)))),
+            Some(domain) => Domain::parse(domain)
+                .map(|domain| _ = of_domain.get_or_insert(domain))
+                .map_err(|error| error.to_string()),
+            None => Address::parse(one)
+                .map(|address| good.extend(Some(address).filter(|address| !is_of_vacation(address))))
+                .map_err(|error| error.to_string()),
         };
         if let Err(error) = read {
             let error = fields.wrong(name, format!("{one:?}: {error}"));

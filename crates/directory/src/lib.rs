@@ -8,13 +8,18 @@ mod credentials;
 mod directory;
 mod error;
 mod find;
+mod foreign;
+mod query;
 mod resolve;
 mod rows;
 mod statements;
+mod tables;
 mod types;
 
 pub use admin::{AccountChange, DomainChange, NewAccount, NewDomain};
 pub use credentials::{Credentials, Replaced, StoredHash};
 pub use directory::{Directory, Settings};
 pub use error::DirectoryError;
+pub use query::{Query, QueryError};
+pub use tables::{Queries, Tables};
 pub use types::{Account, AccountKey, AliasEntry, AliasTarget, DomainEntry, Resolution};

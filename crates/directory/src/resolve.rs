@@ -8,7 +8,7 @@ use tracing::warn;
 
 use crate::find::Found;
 use crate::rows::bad;
-use crate::{Account, Directory, DirectoryError, Resolution, statements as text};
+use crate::{Account, Directory, DirectoryError, Resolution, Tables, statements as text};
 
 /// The most aliases in a row.
 const MAX_DEPTH: usize = 16;
@@ -53,7 +53,10 @@ impl Directory {
     /// The domain has no row, or is switched off: true only if the directory
     /// as a whole looks alive.
     async fn if_any_is_active(&self, answer: Resolution) -> Result<Resolution, DirectoryError> {
-        let any = self.row(text::ANY_ACTIVE, &[], |_| Ok(())).await?;
+        let any = match &self.tables {
+            Tables::Own => self.row(text::ANY_ACTIVE, &[], |_| Ok(())).await?,
+            Tables::Foreign(_) => self.active_domains().await?.first().map(|_| ()),
+        };
         any.map(|()| answer).ok_or(DirectoryError::NoActiveDomain)
     }
 
@@ -64,6 +67,9 @@ impl Directory {
             Address::parse(row.text(0)?).map_err(|error| bad("setting", format!("postmaster: {error}")))
         };
         let nobody = Resolution::Postmaster { domain: None };
+        if self.tables != Tables::Own {
+            return Ok(nobody);
+        }
         let Some(address) = self.row(text::SITE_POSTMASTER, args![], read).await? else { return Ok(nobody) };
         Ok(match self.resolve_address(&address).await? {
             found @ (Resolution::Deliver { .. } | Resolution::Postmaster { .. }) => found,

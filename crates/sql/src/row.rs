@@ -57,6 +57,31 @@ impl Row {
         self.read(column)
     }
 
+    /// The column of this name, in any case; for statements that others wrote.
+    #[must_use]
+    pub fn position(&self, name: &str) -> Option<usize> {
+        fn find<C: sqlx::Column>(columns: &[C], name: &str) -> Option<usize> {
+            columns.iter().position(|column| column.name().eq_ignore_ascii_case(name))
+        }
+        match &self.0 {
+            Inner::MySql(row) => find(row.columns(), name),
+            Inner::Sqlite(row) => find(row.columns(), name),
+        }
+    }
+
+    /// A text or a whole number, as text; for columns of tables that others
+    /// made.
+    ///
+    /// # Errors
+    ///
+    /// [`SqlError::BadRow`] where it is something else.
+    pub fn any(&self, column: usize) -> Result<Option<String>, SqlError> {
+        match self.opt_text(column) {
+            Ok(text) => Ok(text.map(str::to_owned)),
+            Err(error) => self.opt_int(column).map(|n| n.map(|n| n.to_string())).map_err(|_| error),
+        }
+    }
+
     /// Bytes.
     ///
     /// # Errors

@@ -8,7 +8,9 @@ use sql::{Arg, Row, SqlError, args};
 use super::fits;
 use crate::rows::{self, usable};
 use crate::types::identity;
-use crate::{Account, AccountKey, AliasEntry, Directory, DirectoryError, StoredHash, statements as text};
+use crate::{
+    Account, AccountKey, AliasEntry, Directory, DirectoryError, Queries, StoredHash, Tables, statements as text,
+};
 
 const MAX_NAME: usize = 255;
 
@@ -45,6 +47,15 @@ impl Directory {
     ///
     /// [`DirectoryError::UnknownDomain`].
     pub async fn accounts(&self, of: Option<&Domain>) -> Result<Vec<Account>, DirectoryError> {
+        if let Tables::Foreign(queries) = &self.tables {
+            let rows = usable(self.foreign_accounts(queries).await?);
+            let mut all: Vec<Account> = rows.into_iter().map(|(account, _)| account).collect();
+            if let Some(domain) = of {
+                self.must_be_hosted(domain).await?;
+                all.retain(|account| account.address.domain() == domain);
+            }
+            return Ok(all);
+        }
         let rows = match of {
             None => self.rows(text::ACCOUNTS, &[], rows::account).await?,
             Some(domain) => {
@@ -94,6 +105,10 @@ impl Directory {
     ///
     /// Of [`mail::Class::Directory`] where the directory cannot be asked.
     pub async fn identities(&self) -> Result<HashSet<String>, DirectoryError> {
+        if let Tables::Foreign(queries) = &self.tables {
+            let rows = self.foreign_accounts(queries).await?.into_iter();
+            return rows.map(|row| row.map(|(account, _)| account.identity())).collect();
+        }
         let read = |row: &Row| Ok(identity(AccountKey::new(row.int(0)?), &rows::rfc3339(row.text(1)?)));
         // One that were left out would make somebody's mail nobody's.
         self.rows(text::IDENTITIES, &[], read).await?.into_iter().collect()
@@ -106,6 +121,10 @@ impl Directory {
     ///
     /// Of [`mail::Class::Directory`] where the directory cannot be asked.
     pub async fn stored_passwords(&self) -> Result<Vec<(Address, StoredHash)>, DirectoryError> {
+        if let Tables::Foreign(queries) = &self.tables {
+            let rows = usable(self.foreign_accounts(queries).await?).into_iter();
+            return Ok(rows.filter_map(|(account, hash)| Some((account.address, hash?))).collect());
+        }
         let read = |row: &Row| {
             let found = rows::address(row.text(0)?, row.text(1)?);
             let stored = StoredHash::new(row.text(2)?);
@@ -122,6 +141,7 @@ impl Directory {
     /// [`DirectoryError::AccountAlreadyThere`],
     /// [`DirectoryError::AddressIsAlias`], [`DirectoryError::TooLong`].
     pub async fn add_account(&self, new: &NewAccount) -> Result<Account, DirectoryError> {
+        self.must_be_own()?;
         fits("the name", &new.name, MAX_NAME)?;
         self.is_free(&new.address).await?;
         let (domain, local) = key(&new.address);
@@ -149,6 +169,9 @@ impl Directory {
     ///
     /// [`DirectoryError::UnknownAccount`], [`DirectoryError::TooLong`].
     pub async fn change_account(&self, address: &Address, change: &AccountChange) -> Result<Account, DirectoryError> {
+        if let Tables::Foreign(queries) = &self.tables {
+            return self.change_foreign_password(queries, address, change).await;
+        }
         if let Some(name) = &change.name {
             fits("the name", name, MAX_NAME)?;
         }
@@ -175,6 +198,7 @@ impl Directory {
     ///
     /// [`DirectoryError::UnknownAccount`].
     pub async fn remove_account(&self, address: &Address) -> Result<Account, DirectoryError> {
+        self.must_be_own()?;
         let account = self.account(address).await?;
         let (domain, local) = key(&account.address);
         let row: &[Arg<'_>] = args![domain, local];
@@ -187,6 +211,26 @@ impl Directory {
             tx.commit().await
         })
         .await?;
+        Ok(account)
+    }
+}
+
+impl Directory {
+    /// All that can be changed in another program's tables is a password that
+    /// is there already.
+    async fn change_foreign_password(
+        &self,
+        queries: &Queries,
+        address: &Address,
+        change: &AccountChange,
+    ) -> Result<Account, DirectoryError> {
+        let AccountChange { active: None, name: None, quota: None, password: Some(new) } = change else {
+            return Err(DirectoryError::ForeignTables);
+        };
+        let unknown = || DirectoryError::UnknownAccount(address.clone());
+        let (account, old) = self.foreign_account(queries, address).await?.ok_or_else(unknown)?;
+        let old = old.ok_or(DirectoryError::ForeignTables)?;
+        self.foreign_replace(queries, &account.address, (&old, new)).await?;
         Ok(account)
     }
 }

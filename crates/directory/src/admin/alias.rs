@@ -7,7 +7,7 @@ use sql::{Arg, SqlError, args};
 
 use super::account::key;
 use crate::rows::{self, Checked, bad, usable};
-use crate::{AliasEntry, AliasTarget, Directory, DirectoryError, Resolution, statements as text};
+use crate::{AliasEntry, AliasTarget, Directory, DirectoryError, Resolution, Tables, statements as text};
 
 impl Directory {
     /// All aliases, sorted by domain and local part.
@@ -16,6 +16,9 @@ impl Directory {
     ///
     /// [`DirectoryError::Sql`].
     pub async fn aliases(&self) -> Result<Vec<AliasEntry>, DirectoryError> {
+        if let Tables::Foreign(queries) = &self.tables {
+            return self.foreign_aliases(queries).await;
+        }
         let rows = usable(self.rows(text::ALIASES, &[], target_row).await?);
         self.grouped(rows).await
     }
@@ -26,6 +29,10 @@ impl Directory {
     ///
     /// [`DirectoryError::UnknownAlias`].
     pub async fn alias(&self, address: &Address) -> Result<AliasEntry, DirectoryError> {
+        if let Tables::Foreign(queries) = &self.tables {
+            let entry = self.foreign_aliases(queries).await?.into_iter().find(|entry| entry.address == *address);
+            return entry.ok_or_else(|| DirectoryError::UnknownAlias(address.clone()));
+        }
         let (domain, local) = key(address);
         let mut rows = usable(self.rows(text::ALIAS_ENTRY, args![domain, local], target_row).await?);
         rows.retain(|row| row.0 == *address);
@@ -42,6 +49,7 @@ impl Directory {
     /// [`DirectoryError::AliasAlreadyThere`], or
     /// [`DirectoryError::AliasWouldLoop`]; nothing was added then.
     pub async fn add_alias(&self, address: &Address, targets: &[Address]) -> Result<AliasEntry, DirectoryError> {
+        self.must_be_own()?;
         self.must_be_hosted(address.domain()).await?;
         self.may_point_to(address, targets).await?;
         self.write_targets(address, targets, Existing::Keep).await?;
@@ -54,6 +62,7 @@ impl Directory {
     ///
     /// [`DirectoryError::UnknownAlias`], [`DirectoryError::AliasWouldLoop`].
     pub async fn replace_alias(&self, address: &Address, targets: &[Address]) -> Result<AliasEntry, DirectoryError> {
+        self.must_be_own()?;
         self.alias(address).await?;
         self.may_point_to(address, targets).await?;
         self.write_targets(address, targets, Existing::Drop).await?;
@@ -66,6 +75,7 @@ impl Directory {
     ///
     /// [`DirectoryError::UnknownAlias`].
     pub async fn enable_alias(&self, address: &Address) -> Result<AliasEntry, DirectoryError> {
+        self.must_be_own()?;
         self.switch_alias(address, 1).await
     }
 
@@ -75,6 +85,7 @@ impl Directory {
     ///
     /// [`DirectoryError::UnknownAlias`].
     pub async fn disable_alias(&self, address: &Address) -> Result<AliasEntry, DirectoryError> {
+        self.must_be_own()?;
         self.switch_alias(address, 0).await
     }
 
@@ -85,6 +96,7 @@ impl Directory {
     ///
     /// [`DirectoryError::UnknownAlias`].
     pub async fn remove_alias(&self, address: &Address) -> Result<AliasEntry, DirectoryError> {
+        self.must_be_own()?;
         let entry = self.alias(address).await?;
         let is_account = self.account_row(address.local(), address.domain()).await?.is_some();
         let (domain, local) = key(address);
@@ -108,6 +120,7 @@ impl Directory {
     ///
     /// [`DirectoryError::UnknownAlias`], [`DirectoryError::UnknownTarget`].
     pub async fn remove_target(&self, address: &Address, target: &Address) -> Result<(), DirectoryError> {
+        self.must_be_own()?;
         let unknown = || DirectoryError::UnknownTarget { address: address.clone(), target: target.clone() };
         let entry = self.alias(address).await?;
         let stored = entry.targets.iter().find(|known| known.address == *target).ok_or_else(unknown)?;

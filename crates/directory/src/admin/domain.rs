@@ -5,7 +5,7 @@ use sql::{Arg, args};
 
 use super::fits;
 use crate::rows::{domain_entry, usable};
-use crate::{Directory, DirectoryError, DomainEntry, statements as text};
+use crate::{Directory, DirectoryError, DomainEntry, Tables, statements as text};
 
 const MAX_COMMENT: usize = 1000;
 /// The most alias domains in a row, as resolution follows them.
@@ -56,6 +56,9 @@ impl Directory {
     ///
     /// [`DirectoryError::Sql`].
     pub async fn domains(&self) -> Result<Vec<DomainEntry>, DirectoryError> {
+        if let Tables::Foreign(queries) = &self.tables {
+            return self.foreign_domains(queries).await;
+        }
         Ok(usable(self.rows(text::DOMAINS, &[], domain_entry).await?))
     }
 
@@ -65,6 +68,10 @@ impl Directory {
     ///
     /// [`DirectoryError::UnknownDomain`].
     pub async fn domain(&self, name: &Domain) -> Result<DomainEntry, DirectoryError> {
+        if let Tables::Foreign(queries) = &self.tables {
+            let found = self.foreign_domains(queries).await?.into_iter().find(|domain| domain.name == *name);
+            return found.ok_or_else(|| DirectoryError::UnknownDomain(name.clone()));
+        }
         let found = self.row(text::DOMAIN_ENTRY, args![name.as_str()], domain_entry).await?;
         found.filter(|found| found.name == *name).ok_or_else(|| DirectoryError::UnknownDomain(name.clone()))
     }
@@ -77,6 +84,7 @@ impl Directory {
     /// [`DirectoryError::TooLong`]; [`DirectoryError::UnknownDomain`] or
     /// [`DirectoryError::DomainWouldLoop`] about `alias_of`.
     pub async fn add_domain(&self, new: &NewDomain) -> Result<DomainEntry, DirectoryError> {
+        self.must_be_own()?;
         if new.name.is_literal() {
             return Err(DirectoryError::Literal(new.name.clone()));
         }
@@ -108,6 +116,7 @@ impl Directory {
     ///
     /// As [`Directory::add_domain`], and [`DirectoryError::UnknownDomain`].
     pub async fn change_domain(&self, name: &Domain, change: &DomainChange) -> Result<DomainEntry, DirectoryError> {
+        self.must_be_own()?;
         self.must_be_hosted(name).await?;
         if let Some(comment) = &change.comment {
             fits("the comment", comment, MAX_COMMENT)?;
@@ -141,6 +150,7 @@ impl Directory {
     /// [`DirectoryError::UnknownDomain`], or [`DirectoryError::DomainInUse`]
     /// while it has accounts or alias domains.
     pub async fn remove_domain(&self, name: &Domain) -> Result<(), DirectoryError> {
+        self.must_be_own()?;
         let in_use = |accounts, domains| DirectoryError::DomainInUse { domain: name.clone(), accounts, domains };
         let entry = self.domain(name).await?;
         let domains = self.count(text::ALIAS_DOMAINS_OF, name).await?;

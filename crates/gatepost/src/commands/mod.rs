@@ -66,7 +66,7 @@ pub(crate) fn worker_beside() -> PathBuf {
 /// [`Failure`] with exit status 4 where it does not.
 pub async fn open_directory(config: &Config) -> Result<Directory, Failure> {
     let sql = sql::Settings { acquire_timeout: CONNECT, ..config.directory_sql() };
-    let opened = match Directory::open(&Settings { sql, separator: Some('+') }).await {
+    let opened = match Directory::open(&Settings { sql, separator: Some('+'), tables: directory::Tables::Own }).await {
         Ok(directory) => directory.ping().await.map(|()| directory),
         failed => failed,
     };

@@ -61,7 +61,7 @@ pub async fn open(config: &Config) -> Result<Parts, Failure> {
     for folder in [&config.server.data, &spool_path, &config.mail.path] {
         make(folder)?;
     }
-    let settings = directory::Settings { sql: config.directory_sql(), separator: Some('+') };
+    let settings = directory::Settings { sql: config.directory_sql(), separator: Some('+'), tables: directory::Tables::Own };
     let directory = Arc::new(Directory::open(&settings).await?);
     let index =
         Index::open(sql::Pool::open(&config.index_sql()).map_err(|error| index_setting(&error))?, config.server.node);

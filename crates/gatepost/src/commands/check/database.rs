@@ -21,7 +21,7 @@ pub(super) async fn directory(config: &Config) -> Vec<Finding> {
     if let Some(finding) = not_made_yet(name, url) {
         return vec![finding];
     }
-    let settings = Settings { sql: impatient(config.directory_sql()), separator: Some('+') };
+    let settings = Settings { sql: impatient(config.directory_sql()), separator: Some('+'), tables: directory::Tables::Own };
     let asked = async {
         let directory = Directory::open(&settings).await?;
         let aliases = directory.aliases().await?;
@@ -140,7 +140,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let url = format!("[server]\nhostname = \"mx.example.org\"\ndata = \"{}\"\n", dir.path().display());
         let config = Config::parse(&url, std::path::Path::new("gatepost.toml")).unwrap();
-        let place = Directory::open(&Settings { sql: config.directory_sql(), separator: Some('+') }).await.unwrap();
+        let place = Directory::open(&Settings { sql: config.directory_sql(), separator: Some('+'), tables: directory::Tables::Own }).await.unwrap();
         place.add_domain(&directory::NewDomain::new(mail::Domain::parse("example.org").unwrap())).await.unwrap();
         let address = |local: &str| format!("{local}@example.org").parse::<mail::Address>().unwrap();
         for (alias, target) in [("info", "alice"), ("fine", "postmaster"), ("away", "info")] {
