@@ -21,7 +21,7 @@ impl Done {
     }
 }
 
-/// Runs a program with this input; it is killed after a minute.
+/// Runs a program with this input; it is killed after three minutes.
 #[must_use]
 pub fn run(program: &str, args: &[&str], input: &[u8]) -> Done {
     let mut child = Command::new(program)
@@ -44,7 +44,7 @@ pub fn run(program: &str, args: &[&str], input: &[u8]) -> Done {
         if let Ok(Some(status)) = child.try_wait() {
             break status.code();
         }
-        if start.elapsed() > Duration::from_secs(60) {
+        if start.elapsed() > Duration::from_secs(180) {
             let _ = child.kill();
             let _ = child.wait();
             break None;

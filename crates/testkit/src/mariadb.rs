@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -14,7 +15,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::port;
 
 /// How long a server may take until it answers.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The URL of a fresh, empty database on the server that all tests of this
 /// process share. `None`, with a note, where MariaDB is not installed.
@@ -106,7 +107,7 @@ impl Server {
         self.kill();
         let mut child = spawn(self.command());
         let deadline = Instant::now() + PATIENCE;
-        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+        while TcpStream::connect(("127.0.0.1", self.port)).is_err() || UnixStream::connect(self.socket()).is_err() {
             let ended = child.try_wait().expect("its state is known");
             assert!(ended.is_none() && Instant::now() < deadline, "MariaDB does not start: {}", self.log());
             std::thread::sleep(Duration::from_millis(20));

@@ -1,12 +1,14 @@
 //! Free ports on loopback, each given once.
 
+use std::hash::{BuildHasher, RandomState};
 use std::net::{SocketAddr, TcpListener};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Below the ports that the system gives to clients, since a connection of any
 /// other test could take one of those between our look and the server's start.
-const FIRST: u32 = 10_000;
-const COUNT: u32 = 20_000;
+const FIRST: u64 = 10_000;
+const COUNT: u64 = 20_000;
 
 /// A port of 127.0.0.1 that nobody listens on, and that this process gives to
 /// nobody else before it has been through all of them. Processes begin in
@@ -17,11 +19,11 @@ const COUNT: u32 = 20_000;
 /// Where none is free.
 #[must_use]
 pub fn free() -> SocketAddr {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let start = std::process::id().wrapping_mul(97);
+    // Not by the process's number, which is 1 for more than one where they have
+    // worlds of their own.
+    static NEXT: LazyLock<AtomicU64> = LazyLock::new(|| AtomicU64::new(RandomState::new().hash_one(())));
     let candidates = (0..COUNT).map(|_| {
-        let step = NEXT.fetch_add(1, Ordering::Relaxed);
-        let port = FIRST + start.wrapping_add(step) % COUNT;
+        let port = FIRST + NEXT.fetch_add(1, Ordering::Relaxed) % COUNT;
         SocketAddr::from(([127, 0, 0, 1], u16::try_from(port).expect("it is below 30,000")))
     });
     candidates.into_iter().find(|address| TcpListener::bind(address).is_ok()).expect("a free port")

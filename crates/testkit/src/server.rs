@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -185,9 +186,10 @@ impl Server {
         self.child = Some(child);
         let start = Instant::now();
         // The ports take connections before anybody serves them; the socket for
-        // commands comes last.
-        let control = self.path("data/control.sock");
-        while !(answers(self.smtp) && answers(self.imaps) && answers(self.pop3s) && control.exists()) {
+        // commands comes last, also where one of an earlier life is still there.
+        let control = self.stored("data/control.sock");
+        let commands = || UnixStream::connect(&control).is_ok();
+        while !(answers(self.smtp) && answers(self.imaps) && answers(self.pop3s) && commands()) {
             let ended = self.child.as_mut().and_then(|c| c.try_wait().ok()).flatten();
             assert!(ended.is_none(), "the server ended: {ended:?}\n{}", self.log());
             assert!(start.elapsed() < PATIENCE, "no answer:\n{}", self.log());
@@ -334,6 +336,6 @@ mod tests {
         assert!(grows(halted));
         let _ = busy.kill();
         let _ = busy.wait();
-        halt(busy.id());
+        assert!(stands_still(busy.id()), "it is gone");
     }
 }

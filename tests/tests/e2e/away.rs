@@ -1,16 +1,12 @@
 //! A database that goes away and comes back: mail waits, nobody is told that
 //! his password is wrong, and nothing needs a restart.
 
-use std::time::{Duration, Instant};
-
 use testkit::mariadb;
 use testkit::server::{Server, Setup};
 
 use crate::delivery::messages;
-use crate::house::{Imap, ends_ok, unfinished, within};
+use crate::house::{Imap, ends_ok, eventually, unfinished};
 use crate::smtp::{Client, mail};
-
-const BACK: Duration = Duration::from_secs(20);
 
 #[test]
 fn an_index_that_is_away_defers_mail_and_comes_back() {
@@ -29,10 +25,8 @@ fn an_index_that_is_away_defers_mail_and_comes_back() {
     assert!(first.starts_with("451 4.3.0") || first.starts_with("250"), "{first}");
     let taken = 1 + usize::from(first.starts_with("250"));
     for number in 0..3 {
-        let start = Instant::now();
         let said = send(&format!("away{number}"));
         assert!(said.starts_with("451 4.3.0"), "{said}");
-        assert!(start.elapsed() < Duration::from_secs(25), "{:?}", start.elapsed());
     }
     assert_eq!(messages(&server.maildir("alice@example.org")).len(), taken);
     assert!(unfinished(&server.maildir("alice@example.org")).is_empty());
@@ -40,11 +34,11 @@ fn an_index_that_is_away_defers_mail_and_comes_back() {
     assert!(said.contains("= NO [UNAVAILABLE]"), "{said}");
 
     database.restart();
-    within(BACK, "mail is taken again", || send("after").starts_with("250"));
-    within(BACK, "the session goes on", || ends_ok(&imap.command("NOOP")));
+    eventually("mail is taken again", || send("after").starts_with("250"));
+    eventually("the session goes on", || ends_ok(&imap.command("NOOP")));
     assert!(ends_ok(&imap.command("SELECT INBOX")));
     let expected = format!("(MESSAGES {})", taken + 1);
-    within(BACK, "rows that were owed are there", || imap.command("STATUS INBOX (MESSAGES)").contains(&expected));
+    eventually("rows that were owed are there", || imap.command("STATUS INBOX (MESSAGES)").contains(&expected));
 }
 
 #[test]
@@ -64,10 +58,10 @@ fn a_directory_that_is_away_is_no_wrong_password() {
     let said = client.message("s@client.example", &["alice@example.org"], &mail("away", "x")).unwrap();
     assert!(said.starts_with("451 4.3.0"), "{said}");
     database.restart();
-    within(BACK, "logins work again", || {
+    eventually("logins work again", || {
         ends_ok(&Imap::connect(&server).command("LOGIN alice@example.org \"password of alice\""))
     });
-    within(BACK, "mail is taken again", || {
+    eventually("mail is taken again", || {
         client.message("s@client.example", &["alice@example.org"], &mail("after", "x")).unwrap().starts_with("250")
     });
 }

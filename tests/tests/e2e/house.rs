@@ -3,8 +3,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use tempfile::TempDir;
 use testkit::command;
 use testkit::dialogue::Wire;
 use testkit::server::{Server, Setup};
@@ -15,16 +17,14 @@ pub fn configured(more: &str) -> Server {
     Server::start(Setup { more: more.to_owned(), ..Setup::default() })
 }
 
-/// Waits until it holds, at most ten seconds.
-pub fn eventually(what: &str, holds: impl FnMut() -> bool) {
-    within(Duration::from_secs(10), what, holds);
-}
+/// How long anything may take that is waited for: no test measures a machine.
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Waits until it holds.
-pub fn within(most: Duration, what: &str, mut holds: impl FnMut() -> bool) {
+pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
     while !holds() {
-        assert!(start.elapsed() < most, "not within {most:?}: {what}");
+        assert!(start.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -138,18 +138,15 @@ pub fn unfinished(folder: &Path) -> Vec<PathBuf> {
 
 /// Whether the test may mount; says that it is skipped where it may not.
 pub fn may_mount() -> bool {
-    if command::run("id", &["-u"], b"").text.trim() != "0" {
-        eprintln!("skipped: only root can mount");
-        return false;
-    }
-    let dir = std::env::temp_dir().join(format!("gatepost-mount-{}", std::process::id()));
-    fs::create_dir_all(&dir).expect("a folder");
-    let tried = Mount::tmpfs(&dir, "64k");
-    let may = tried.is_some();
-    drop(tried);
-    let _ = fs::remove_dir(&dir);
+    // Asked once: tests run at the same time, and would disturb each other's
+    // attempts.
+    static MAY: OnceLock<bool> = OnceLock::new();
+    let may = *MAY.get_or_init(|| {
+        let folder = TempDir::with_prefix("gatepost-mount-").expect("a folder");
+        Mount::tmpfs(folder.path(), "64k").is_some()
+    });
     if !may {
-        eprintln!("skipped: nothing can be mounted here");
+        eprintln!("skipped: nothing can be mounted here (only root can)");
     }
     may
 }
@@ -169,6 +166,30 @@ impl Mount {
         let path = at.display().to_string();
         let mounted = mount(&["--bind", &path, &path]).then(|| Self(at.to_owned()))?;
         mount(&["-o", "remount,bind,ro", &path]).then_some(mounted)
+    }
+
+    /// The file system in an image, through a loop device that goes away with
+    /// the mount.
+    pub fn image(image: &Path, at: &Path) -> Option<Self> {
+        mount(&["-o", "loop", &image.display().to_string(), &at.display().to_string()]).then(|| Self(at.to_owned()))
+    }
+
+    /// The numbers of the device that is mounted, as `7:0` (proc(5), the third
+    /// and the fifth field of `mountinfo`).
+    pub fn device(&self) -> String {
+        let mounts = fs::read_to_string("/proc/self/mountinfo").expect("the mounts");
+        let fields = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let here = self.0.display().to_string();
+        let found = mounts.lines().map(fields).find(|fields| fields.get(4) == Some(&here));
+        found.expect("it is mounted").swap_remove(2)
+    }
+
+    /// Unmounts it, once nobody has files open there.
+    pub fn end(self) {
+        eventually("it can be unmounted", || {
+            command::run("umount", &[&self.0.display().to_string()], b"").code == Some(0)
+        });
+        std::mem::forget(self);
     }
 
     /// Fills it to the last byte; the file is to be removed to free it.

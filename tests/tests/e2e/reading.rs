@@ -112,10 +112,10 @@ fn imaplib(setup: Setup) {
     let mut server = with_mail_on(setup, 3);
     let (port, ca) = (server.imaps.port().to_string(), server.ca().display().to_string());
     assert!(python(IMAPLIB, &[&port, &ca]).ok().contains("done"));
-    let before = uids(&server);
+    let before = uids(&server, "alice");
     assert_eq!(server.stop(), Some(0));
     server.run();
-    assert_eq!(uids(&server), before);
+    assert_eq!(uids(&server, "alice"), before);
     assert_eq!(before.len(), 2);
 }
 
@@ -132,16 +132,15 @@ for item in data:
 i.logout()
 "#;
 
-/// UID and Message-ID of all messages in alice's INBOX, with UIDVALIDITY in
-/// front of each.
-pub fn uids(server: &Server) -> Vec<(String, String)> {
+/// UID and Message-ID of all messages in the INBOX of `NAME@example.org`, with
+/// UIDVALIDITY in front of each.
+pub fn uids(server: &Server, name: &str) -> Vec<(String, String)> {
     let args = [
-        &server.imaps.port().to_string(),
-        &server.ca().display().to_string(),
-        "alice@example.org",
-        "password of alice",
-    ]
-    .map(str::to_owned);
+        server.imaps.port().to_string(),
+        server.ca().display().to_string(),
+        format!("{name}@example.org"),
+        format!("password of {name}"),
+    ];
     let text = python(UIDS, &args.each_ref().map(String::as_str)).ok();
     let mut validity = String::new();
     let mut found = Vec::new();

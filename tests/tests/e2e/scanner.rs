@@ -7,14 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use testkit::command::python;
-use testkit::server::{Server, Setup, signal};
+use testkit::server::{Server, Setup, halt, signal};
 
 use crate::delivery::messages;
-use crate::house::within;
+use crate::house::eventually;
 use crate::smtp::{Client, mail};
 use crate::virus::workers;
-
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A clean message that takes the scanner a second or more for each 2 files of
 /// markup in its zip.
@@ -47,7 +45,7 @@ fn busy(pid: u32) -> u64 {
 /// Waits for a worker that is in the middle of the slow message, and kills it.
 fn kill_in_mid_scan(server: &Server, killed: &mut Vec<u32>) {
     let mut idle: Vec<(u32, u64)> = workers(server.pid()).into_iter().map(|pid| (pid, busy(pid))).collect();
-    within(PATIENCE, "a worker is busy", || {
+    eventually("a worker is busy", || {
         let now = workers(server.pid());
         for pid in &now {
             if !idle.iter().any(|(known, _)| known == pid) {
@@ -97,7 +95,7 @@ fn killed_in_mid_scan() {
         quick.store(false, Ordering::SeqCst);
         assert!(said.starts_with("451 4.7.0"), "{said}");
     });
-    within(PATIENCE, "messages are scanned again", || send(&mail("after", "x")).starts_with("250"));
+    eventually("messages are scanned again", || send(&mail("after", "x")).starts_with("250"));
     assert!(messages(&server.maildir("alice@example.org")).iter().all(|text| !text.contains("Subject: slower")));
 }
 
@@ -121,7 +119,7 @@ fn killed_again_and_again() {
         stop.store(true, Ordering::SeqCst);
     });
     let mut client = Client::connect(server.smtp).unwrap();
-    within(PATIENCE, "messages are scanned again", || {
+    eventually("messages are scanned again", || {
         client.message("s@client.example", &["alice@example.org"], &mail("after", "x")).unwrap().starts_with("250")
     });
 }
@@ -133,21 +131,21 @@ fn what_takes_longer_than_the_budget_is_deferred() {
         let mut client = Client::connect(server.smtp).unwrap();
         client.message("s@client.example", &["alice@example.org"], text).unwrap()
     };
-    within(PATIENCE, "the scanner is ready", || send(&mail("before", "x")).starts_with("250"));
+    eventually("the scanner is ready", || send(&mail("before", "x")).starts_with("250"));
     let before = messages(&server.maildir("alice@example.org")).len();
     let said = send(&slow(12));
     assert!(said.starts_with("451 4.7.0"), "{said}");
     // A worker that does nothing at all.
-    within(PATIENCE, "the scanner is ready", || send(&mail("between", "x")).starts_with("250"));
+    eventually("the scanner is ready", || send(&mail("between", "x")).starts_with("250"));
     for worker in workers(server.pid()) {
-        signal(worker, "STOP");
+        halt(worker);
     }
     let said = send(&mail("stopped", "x"));
     assert!(said.starts_with("451 4.7.0"), "{said}");
     for worker in workers(server.pid()) {
         signal(worker, "CONT");
     }
-    within(PATIENCE, "the scanner is ready", || send(&mail("after", "x")).starts_with("250"));
+    eventually("the scanner is ready", || send(&mail("after", "x")).starts_with("250"));
     let found = messages(&server.maildir("alice@example.org"));
     assert_eq!(found.len(), before + 2, "what was deferred is nowhere");
 }

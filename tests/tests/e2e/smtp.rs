@@ -4,7 +4,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::time::Duration;
+
+use crate::house::PATIENCE;
 
 pub trait Wire: Read + Write + Send {}
 impl<T: Read + Write + Send> Wire for T {}
@@ -17,7 +18,7 @@ pub struct Client {
 impl Client {
     pub fn connect(address: SocketAddr) -> std::io::Result<Self> {
         let tcp = TcpStream::connect(address)?;
-        tcp.set_read_timeout(Some(Duration::from_secs(30)))?;
+        tcp.set_read_timeout(Some(PATIENCE))?;
         tcp.set_nodelay(true)?;
         let mut client = Self { stream: BufReader::new(Box::new(tcp)) };
         client.reply()?;
@@ -27,7 +28,7 @@ impl Client {
 
     pub fn lmtp(path: &Path) -> std::io::Result<Self> {
         let unix = UnixStream::connect(path)?;
-        unix.set_read_timeout(Some(Duration::from_secs(30)))?;
+        unix.set_read_timeout(Some(PATIENCE))?;
         let mut client = Self { stream: BufReader::new(Box::new(unix)) };
         client.reply()?;
         client.say("LHLO client.example")?;

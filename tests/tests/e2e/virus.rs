@@ -5,12 +5,12 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use testkit::command::python;
 use testkit::server::{Server, Setup, signal};
 
 use crate::delivery::messages;
+use crate::house::eventually;
 use crate::smtp::{Client, mail};
 
 /// The test file that every scanner knows, put together here so that no
@@ -106,15 +106,9 @@ fn a_killed_worker_costs_no_message() {
         let reply = client.message("s@client.example", &["alice@example.org"], &text).unwrap();
         assert!(reply.starts_with("250") || reply.starts_with("451 4.7.0"), "{reply}");
     }
-    let deadline = Instant::now() + Duration::from_secs(30);
-    loop {
-        let reply = client.message("s@client.example", &["bob@example.org"], &mail("after", "x")).unwrap();
-        if reply.starts_with("250") {
-            break;
-        }
-        assert!(Instant::now() < deadline, "{reply}");
-        std::thread::sleep(Duration::from_millis(200));
-    }
+    eventually("messages are scanned again", || {
+        client.message("s@client.example", &["bob@example.org"], &mail("after", "x")).unwrap().starts_with("250")
+    });
 }
 
 #[test]
@@ -123,29 +117,17 @@ fn new_signatures_take_over_and_broken_ones_do_not() {
     let folder = server.path("signatures");
     let mut client = Client::connect(server.smtp).unwrap();
     let phrase = mail("phrase", "the quetzal sings at dawn");
-    let mut send = |expected: &str, within: u64| {
-        let deadline = Instant::now() + Duration::from_secs(within);
-        loop {
-            let reply = client.message("s@client.example", &["alice@example.org"], &phrase).unwrap();
-            if reply.starts_with(expected) {
-                return;
-            }
-            assert!(Instant::now() < deadline, "{reply}");
-            std::thread::sleep(Duration::from_millis(300));
-        }
-    };
-    send("250", 1);
+    let mut send = || client.message("s@client.example", &["alice@example.org"], &phrase).unwrap();
+    let said = send();
+    assert!(said.starts_with("250"), "{said}");
     let hex: String = "quetzal sings".bytes().map(|b| format!("{b:02x}")).collect();
     put(&folder, "test.ndb", &format!("Test.Quetzal:0:*:{hex}\n"));
-    send("550 5.7.1", 30);
+    eventually("the new signature works", || send().starts_with("550 5.7.1"));
     put(&folder, "broken.ndb", "this is no signature\n");
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while !server.log().contains("signatures") {
-        assert!(Instant::now() < deadline, "nothing was reported");
-        std::thread::sleep(Duration::from_millis(200));
-    }
-    std::thread::sleep(Duration::from_secs(4));
-    send("550 5.7.1", 1);
+    let refused = "the signature set is refused; the old one stays in use";
+    eventually("the broken set is reported", || server.log().contains(refused));
+    let said = send();
+    assert!(said.starts_with("550 5.7.1"), "{said}");
 }
 
 fn put(folder: &Path, name: &str, text: &str) {
