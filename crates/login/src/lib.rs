@@ -2,16 +2,21 @@
 //! the proof without which nobody reads a mailbox or sends through us.
 #![forbid(unsafe_code)]
 
+mod change;
 mod clock;
+mod common;
 mod hash;
+mod policy;
 mod pool;
 mod scheme;
 mod tally;
 mod throttle;
 mod verify;
 
+pub use change::{ChangeError, Changed};
 pub use clock::{Clock, SystemClock};
 pub use hash::{Cost, HashError, hash_password};
+pub use policy::{Policy, Weakness};
 pub use scheme::{Match, Scheme, check};
 pub use throttle::Limits;
 pub use verify::{Login, LoginError, Logins, Service, Settings};

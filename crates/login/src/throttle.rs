@@ -69,6 +69,9 @@ enum Key {
 struct Count {
     failures: f64,
     at: Duration,
+    /// When the last attempt was looked at: who has waited since then need not
+    /// wait again.
+    looked_at: Option<Duration>,
     /// A login was good here lately (of `Key::Both` only).
     known: bool,
 }
@@ -89,14 +92,39 @@ impl Throttle {
 
     /// Counts an attempt; says how long it has to wait before it is looked at.
     pub(crate) fn begin(&mut self, account: &str, network: Network, now: Duration) -> Duration {
-        let known = self.is_known(account, network);
+        let waits = keys(account, network).map(|key| self.free_in(&key, now).min(self.most(&key, network)));
+        let wait = waits.into_iter().max().unwrap_or_default();
         self.make_room(now);
-        let both = self.count(Key::Both(account.into(), network), 1.0, now);
-        let everywhere = self.count(Key::Account(account.into()), 1.0, now);
-        let from_there = self.count(Key::Network(network), 1.0, now);
-        let for_account = if known { Duration::ZERO } else { self.delay(everywhere, self.limits.max_account) };
-        let most = self.limits.max_network;
-        for_account.max(self.delay(both, most)).max(self.delay(from_there, most))
+        for key in keys(account, network) {
+            self.count(key, 1.0, now).looked_at = Some(now + wait);
+        }
+        wait
+    }
+
+    /// After what time an attempt would not have to wait, unless others come
+    /// before it. Longer than the most that one has to wait, where several wait
+    /// already.
+    pub(crate) fn free_after(&self, account: &str, network: Network, now: Duration) -> Duration {
+        let counted = keys(account, network).into_iter().filter(|key| !self.most(key, network).is_zero());
+        counted.map(|key| self.free_in(&key, now)).max().unwrap_or_default()
+    }
+
+    /// The most that an attempt has to wait because of this count.
+    fn most(&self, key: &Key, network: Network) -> Duration {
+        match key {
+            Key::Account(account) if self.is_known(account, network) => Duration::ZERO,
+            Key::Account(_) => self.limits.max_account,
+            Key::Network(_) | Key::Both(..) => self.limits.max_network,
+        }
+    }
+
+    fn free_in(&self, key: &Key, now: Duration) -> Duration {
+        let most = if matches!(key, Key::Account(_)) { self.limits.max_account } else { self.limits.max_network };
+        let Some(count) = self.counts.get(key) else { return Duration::ZERO };
+        let Some(last) = count.looked_at else { return Duration::ZERO };
+        // The attempt itself is counted too.
+        let delay = self.delay(count.decayed(now, self.limits.half_life) + 1.0, most);
+        (last + delay).saturating_sub(now)
     }
 
     /// It was the right password: what this network did to this account is
@@ -104,13 +132,13 @@ impl Throttle {
     pub(crate) fn succeeded(&mut self, account: &str, network: Network, now: Duration) {
         self.undo(account, network, now);
         let is_proxy = self.limits.proxies.iter().any(|proxy| Network::of(*proxy) == network);
-        let good = Count { failures: 0.0, at: now, known: !is_proxy };
+        let good = Count { failures: 0.0, at: now, looked_at: None, known: !is_proxy };
         self.counts.insert(Key::Both(account.into(), network), good);
     }
 
     /// Nothing was learned from it (the directory was away).
     pub(crate) fn undo(&mut self, account: &str, network: Network, now: Duration) {
-        for key in [Key::Both(account.into(), network), Key::Account(account.into()), Key::Network(network)] {
+        for key in keys(account, network) {
             if self.counts.contains_key(&key) {
                 self.count(key, -1.0, now);
             }
@@ -121,12 +149,12 @@ impl Throttle {
         self.counts.get(&Key::Both(account.into(), network)).is_some_and(|count| count.known)
     }
 
-    fn count(&mut self, key: Key, change: f64, now: Duration) -> f64 {
+    fn count(&mut self, key: Key, change: f64, now: Duration) -> &mut Count {
         let half_life = self.limits.half_life;
-        let count = self.counts.entry(key).or_insert(Count { failures: 0.0, at: now, known: false });
+        let count = self.counts.entry(key).or_insert(Count { failures: 0.0, at: now, looked_at: None, known: false });
         count.failures = (count.decayed(now, half_life) + change).max(0.0);
         count.at = now;
-        count.failures
+        count
     }
 
     fn delay(&self, failures: f64, most: Duration) -> Duration {
@@ -163,6 +191,11 @@ impl Throttle {
     }
 }
 
+/// What an attempt counts for.
+fn keys(account: &str, network: Network) -> [Key; 3] {
+    [Key::Both(account.into(), network), Key::Account(account.into()), Key::Network(network)]
+}
+
 impl Count {
     fn decayed(&self, now: Duration, half_life: Duration) -> f64 {
         let passed = now.saturating_sub(self.at).as_secs_f64();
@@ -193,7 +226,7 @@ mod tests {
     fn delays_double_and_end() {
         let mut throttle = throttle();
         let delays: Vec<_> = (0..12).map(|_| millis(&mut throttle, "a", HERE, 0)).collect();
-        assert_eq!(delays, [0, 0, 0, 500, 1000, 2000, 4000, 8000, 16000, 20000, 20000, 20000]);
+        assert_eq!(delays, [0, 0, 0, 500, 1500, 3500, 7500, 15500, 20000, 20000, 20000, 20000]);
     }
 
     #[test]
@@ -202,22 +235,40 @@ mod tests {
         for _ in 0..6 {
             millis(&mut throttle, "a", HERE, 0);
         }
-        assert_eq!(millis(&mut throttle, "a", HERE, 600), 500, "3 are left, and this one");
+        assert_eq!(millis(&mut throttle, "a", HERE, 600), 0, "who has waited need not wait again");
+        assert_eq!(millis(&mut throttle, "a", HERE, 600), 1000, "3 were left, and these two");
+        millis(&mut throttle, "a", HERE, 100_000);
         assert_eq!(millis(&mut throttle, "a", HERE, 100_000), 0);
+    }
+
+    #[test]
+    fn who_waits_as_long_as_told_need_not_wait() {
+        let mut throttle = throttle();
+        for n in 0..12 {
+            let now = Duration::from_millis(n * 700);
+            let told = throttle.free_after("a", network(HERE), now);
+            assert_eq!(throttle.free_after("a", network(HERE), now), told, "asking costs nothing");
+            let waited = throttle.begin("a", network(HERE), now);
+            assert_eq!(waited, told.min(Duration::from_secs(20)));
+        }
+        let now = Duration::from_secs(8);
+        let told = throttle.free_after("a", network(HERE), now);
+        assert!(told > Duration::from_secs(20) && told < Duration::from_secs(40), "{told:?}");
+        assert_eq!(throttle.begin("a", network(HERE), now + told), Duration::ZERO);
     }
 
     #[test]
     fn one_network_tries_many_accounts_and_many_networks_try_one() {
         let mut spray = throttle();
         let delays: Vec<_> = (0..6).map(|n| millis(&mut spray, &format!("a{n}"), HERE, 0)).collect();
-        assert_eq!(delays, [0, 0, 0, 500, 1000, 2000]);
+        assert_eq!(delays, [0, 0, 0, 500, 1500, 3500]);
         let mut botnet = throttle();
         let delays: Vec<_> = (0..9).map(|n| millis(&mut botnet, "a", &format!("192.0.2.{n}"), 0)).collect();
-        assert_eq!(delays, [0, 0, 0, 500, 1000, 2000, 4000, 4000, 4000], "the owner waits four seconds at most");
+        assert_eq!(delays, [0, 0, 0, 500, 1500, 3500, 4000, 4000, 4000], "the owner waits four seconds at most");
         let mut prefix = throttle();
         let delays: Vec<_> =
             (0..5).map(|n| millis(&mut prefix, &format!("a{n}"), &format!("2001:db8::{n}"), 0)).collect();
-        assert_eq!(delays, [0, 0, 0, 500, 1000], "a /64 is one network");
+        assert_eq!(delays, [0, 0, 0, 500, 1500], "a /64 is one network");
         assert_eq!(network("::ffff:192.0.2.1"), network(HERE));
     }
 

@@ -28,6 +28,7 @@ pub struct Login {
     account: AccountKey,
     address: Address,
     service: Service,
+    hash: StoredHash,
 }
 
 impl Login {
@@ -41,6 +42,14 @@ impl Login {
     #[must_use]
     pub fn address(&self) -> &Address {
         &self.address
+    }
+
+    /// The hash that the password was verified against, or the better one that
+    /// took its place. Where the account has another one, its password was
+    /// changed since, and this login is worth nothing.
+    #[must_use]
+    pub fn hash(&self) -> &StoredHash {
+        &self.hash
     }
 
     /// What it was given for.
@@ -198,7 +207,29 @@ impl Logins {
         self.tally.read()
     }
 
+    /// After what time an attempt would not have to wait, by what failed
+    /// before: to be told to whoever was refused. Says nothing about whether
+    /// there is such an account.
+    #[must_use]
+    pub fn free_after(&self, who: &str, from: IpAddr) -> Duration {
+        let name = Address::parse(who).map(|address| address.normal()).unwrap_or_default();
+        self.throttle().free_after(&name, Network::of(from), self.clock.now())
+    }
+
     async fn attempt(&self, who: &str, password: Secret, from: IpAddr, service: Service) -> Result<Login, LoginError> {
+        let (credentials, hash) = self.prove(who, &password, from, service).await?;
+        let hash = self.improve(&credentials, password, hash).await;
+        Ok(Login { account: credentials.key, address: credentials.address, service, hash })
+    }
+
+    /// Verifies and counts; says whose password it is, and against which hash.
+    pub(crate) async fn prove(
+        &self,
+        who: &str,
+        password: &Secret,
+        from: IpAddr,
+        service: Service,
+    ) -> Result<(Credentials, StoredHash), LoginError> {
         let network = Network::of(from);
         let address = Address::parse(who).ok();
         // Everything that is no address shares one count.
@@ -208,12 +239,11 @@ impl Logins {
             self.clock.sleep(delay).await;
         }
         let started = self.clock.now();
-        match self.outcome(address.as_ref(), &password).await {
+        match self.outcome(address.as_ref(), password).await {
             Ok(Outcome::Good(credentials, hash)) => {
                 self.throttle().succeeded(&name, network, self.clock.now());
-                self.improve(&credentials, password, hash).await;
                 info!(address = %credentials.address, %from, %service, "login");
-                Ok(Login { account: credentials.key, address: credentials.address, service })
+                Ok((credentials, hash))
             }
             Ok(Outcome::Bad(reason)) => {
                 let passed = self.clock.now().saturating_sub(started);
@@ -279,20 +309,49 @@ impl Logins {
     }
 
     /// Replaces a hash of an older scheme. Whatever goes wrong is for the log.
-    async fn improve(&self, credentials: &Credentials, password: Secret, old: StoredHash) {
-        let cost = self.settings.cost;
-        if !self.settings.rehash || !is_outdated(&old, cost) {
-            return;
+    /// Says which hash stands for the password from now on.
+    async fn improve(&self, credentials: &Credentials, password: Secret, old: StoredHash) -> StoredHash {
+        if !self.settings.rehash || !is_outdated(&old, self.settings.cost) {
+            return old;
         }
-        let hashed = self.pool.run(move || hash_password(&password, cost)).await;
-        let Ok(Ok(new)) = hashed else { return };
+        let Ok(Ok(new)) = self.hash(password.clone()).await else { return old };
         let replace = self.directory.replace_hash(credentials.key, &old, &new);
         match tokio::time::timeout(REHASH_PATIENCE, replace).await {
-            Ok(Ok(Replaced::Yes)) => info!(address = %credentials.address, "password hash replaced by argon2id"),
-            Ok(Ok(Replaced::ChangedMeanwhile)) => debug!(address = %credentials.address, "password changed meanwhile"),
+            Ok(Ok(Replaced::Yes)) => {
+                info!(address = %credentials.address, "password hash replaced by argon2id");
+                return new;
+            }
+            // By another login of the same program, mostly: they come at once.
+            Ok(Ok(Replaced::ChangedMeanwhile)) => {
+                debug!(address = %credentials.address, "password hash changed meanwhile");
+                return self.present(credentials, &password).await.unwrap_or(old);
+            }
             Ok(Err(error)) => warn!(address = %credentials.address, %error, "password hash could not be replaced"),
             Err(_) => warn!(address = %credentials.address, "password hash could not be replaced in time"),
         }
+        old
+    }
+
+    /// The hash that the account has now, where this password fits it too.
+    async fn present(&self, credentials: &Credentials, password: &Secret) -> Option<StoredHash> {
+        let now = self.directory.credentials(&credentials.address).await.ok()??;
+        let hash = now.hash.filter(|_| now.active && now.key == credentials.key)?;
+        let fits = self.check(password, Some(hash.clone())).await.ok()? == Match::Yes;
+        fits.then_some(hash)
+    }
+
+    /// Hashes a new password.
+    pub(crate) async fn hash(&self, password: Secret) -> Result<Result<StoredHash, HashError>, Busy> {
+        let cost = self.settings.cost;
+        self.pool.run(move || hash_password(&password, cost)).await
+    }
+
+    pub(crate) fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    pub(crate) fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     fn throttle(&self) -> MutexGuard<'_, Throttle> {
