@@ -11,6 +11,7 @@ mod pool;
 mod scheme;
 mod tally;
 mod throttle;
+mod turns;
 mod verify;
 
 pub use change::{ChangeError, Changed};

@@ -17,6 +17,7 @@ use crate::pool::{Busy, Pool};
 use crate::scheme::{Match, Scheme, check, is_outdated};
 use crate::tally::Tally;
 use crate::throttle::{Limits, Network, Throttle};
+use crate::turns::Turns;
 
 /// How long a better hash may take to be stored before the login goes on.
 const REHASH_PATIENCE: Duration = Duration::from_secs(3);
@@ -119,6 +120,10 @@ pub struct Settings {
     pub hashes_at_a_time: usize,
     /// Logins that may wait for a hash.
     pub queue: usize,
+    /// Logins of one network at a time, the delays of the throttle included;
+    /// some more wait for their turn. A proxy of [`Limits::proxies`] has no such
+    /// bound.
+    pub at_a_time_per_network: usize,
     /// Whether hashes of other schemes and cheaper ones are replaced at login.
     pub rehash: bool,
     /// The throttle.
@@ -132,6 +137,7 @@ impl Default for Settings {
             floor: Duration::from_millis(300),
             hashes_at_a_time: std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
             queue: 256,
+            at_a_time_per_network: 4,
             rehash: true,
             limits: Limits::default(),
         }
@@ -145,6 +151,7 @@ pub struct Logins {
     settings: Settings,
     clock: Arc<dyn Clock>,
     throttle: Mutex<Throttle>,
+    turns: Turns,
     pool: Pool,
     /// Verified in the place of a hash that is not there.
     dummy: StoredHash,
@@ -178,7 +185,8 @@ impl Logins {
         let dummy = hash_password(&Secret::from("nobody has this password"), settings.cost)?;
         let pool = Pool::new(settings.hashes_at_a_time, settings.queue);
         let throttle = Mutex::new(Throttle::new(settings.limits.clone()));
-        Ok(Self { directory, settings, clock, throttle, pool, dummy, tally: Tally::default() })
+        let turns = Turns::new(settings.at_a_time_per_network, &settings.limits.proxies);
+        Ok(Self { directory, settings, clock, throttle, turns, pool, dummy, tally: Tally::default() })
     }
 
     /// Verifies a password for the account `who`, an address.
@@ -186,8 +194,9 @@ impl Logins {
     /// # Errors
     ///
     /// [`LoginError::Refused`], after the floor and the delay that the throttle
-    /// imposes; [`LoginError::Away`] and [`LoginError::Busy`] are temporary and
-    /// count for nothing.
+    /// imposes; [`LoginError::Away`] and [`LoginError::Busy`] (the hashes or this
+    /// network have more to do than there is room for) are temporary and count
+    /// for nothing.
     pub async fn verify(
         &self,
         who: &str,
@@ -231,6 +240,10 @@ impl Logins {
         service: Service,
     ) -> Result<(Credentials, StoredHash), LoginError> {
         let network = Network::of(from);
+        let Ok(_turn) = self.turns.take(network, &*self.clock).await else {
+            warn!(%from, %service, "too many logins of this network are under way");
+            return Err(LoginError::Busy);
+        };
         let address = Address::parse(who).ok();
         // Everything that is no address shares one count.
         let name = address.as_ref().map(Address::normal).unwrap_or_default();

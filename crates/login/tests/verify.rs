@@ -62,7 +62,8 @@ impl World {
             pool.execute(AssertSqlSafe(statement), &[]).await.unwrap();
         }
         let clock = Arc::new(TestClock::default());
-        let settings = Settings { cost: Cost::CHEAP, ..Settings::default() };
+        // Sleeping is a matter of no time here, and so would waiting be.
+        let settings = Settings { cost: Cost::CHEAP, at_a_time_per_network: 8, ..Settings::default() };
         let logins = Logins::new(Arc::clone(&directory), settings, Arc::clone(&clock) as Arc<dyn Clock>).unwrap();
         Self { _folder: folder, pool, directory, clock, logins }
     }
@@ -144,6 +145,25 @@ async fn many_guesses_at_once_are_no_way_around() {
         running = next;
     }
     assert!(world.clock.now() - before > Duration::from_secs(10));
+}
+
+#[tokio::test]
+async fn a_network_has_so_many_logins_at_a_time() {
+    let world = World::new().await;
+    // One more than may be under way: nobody waits long by the clock of this test.
+    let mut running: Vec<_> = (0..9).map(|_| Box::pin(world.attempt("alice@example.org", "secret", HERE))).collect();
+    let mut classes = Vec::new();
+    for login in &mut running {
+        tokio::select! {
+            biased;
+            (login, _) = login => classes.extend(login.err()),
+            () = std::future::ready(()) => {}
+        }
+    }
+    assert_eq!(classes, [Class::Internal], "the ninth is told to try later");
+    assert!(world.attempt("alice@example.org", "secret", "203.0.113.5").await.0.is_ok(), "from elsewhere it goes on");
+    drop(running);
+    assert!(world.attempt("alice@example.org", "secret", HERE).await.0.is_ok());
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! The spool folder and the names in it.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,9 +9,16 @@ use maildir::{DirHandle, Disk, Health, Name, Space, Store};
 
 use crate::{Error, Incoming};
 
+/// One file's removal, which blocks.
+pub type Removal = Box<dyn FnOnce() + Send>;
+
+/// Whoever does removals.
+type Remover = Arc<dyn Fn(Removal) + Send + Sync>;
+
 /// The open spool folder. Cheap to clone.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Spool {
+    remover: Option<Remover>,
     store: Store,
     dir: DirHandle,
     path: PathBuf,
@@ -25,7 +33,25 @@ impl Spool {
     /// As the operating system says.
     pub fn open(disk: Arc<dyn Disk>, path: &Path) -> Result<Self, Error> {
         let dir = disk.open_root(path).map_err(maildir::Error::io("opening the spool"))?;
-        Ok(Self { store: Store::new(disk), dir, path: path.to_owned() })
+        Ok(Self { remover: None, store: Store::new(disk), dir, path: path.to_owned() })
+    }
+
+    /// Has files of messages that are dropped removed by `remover`, on a thread
+    /// that may block. Without it whoever drops them removes them.
+    #[must_use]
+    pub fn removing_by(self, remover: impl Fn(Removal) + Send + Sync + 'static) -> Self {
+        Self { remover: Some(Arc::new(remover)), ..self }
+    }
+
+    /// Removes a file, now or soon. What stays if that fails is removed at the
+    /// next start.
+    pub(crate) fn discard(&self, name: &Name) {
+        let Some(remover) = &self.remover else {
+            let _ = self.disk().unlink(&self.dir, name);
+            return;
+        };
+        let (store, dir, name) = (self.store.clone(), self.dir.clone(), name.clone());
+        remover(Box::new(move || drop(store.disk().unlink(&dir, &name))));
     }
 
     /// Begins a file for an arriving message. `trace` is our own header, with
@@ -72,6 +98,12 @@ impl Spool {
 
     pub(crate) fn dir(&self) -> &DirHandle {
         &self.dir
+    }
+}
+
+impl fmt::Debug for Spool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Spool").field("path", &self.path).finish_non_exhaustive()
     }
 }
 

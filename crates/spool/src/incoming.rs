@@ -125,8 +125,7 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         if !self.keep.load(std::sync::atomic::Ordering::Acquire) {
-            // What stays if this fails is removed at the next start.
-            let _ = self.spool.disk().unlink(self.spool.dir(), &self.name);
+            self.spool.discard(&self.name);
         }
     }
 }

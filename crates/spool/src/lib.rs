@@ -15,9 +15,9 @@ mod spooled;
 mod survey;
 
 pub use error::Error;
-pub use folder::Spool;
+pub use folder::{Removal, Spool};
 pub use incoming::Incoming;
 pub use owed::{Owed, OwedDelivery};
 pub use recover::{Broken, Moved, Pending, Recovery};
-pub use spooled::Spooled;
+pub use spooled::{Opener, Spooled};
 pub use survey::{HEADER_CAP, Survey};

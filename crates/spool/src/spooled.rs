@@ -4,13 +4,13 @@
 use std::path::PathBuf;
 
 use mail::SpoolId;
-use maildir::{FileHandle, Piece};
+use maildir::{FileHandle, Name, Piece};
 
 use crate::folder::{DRAFT, OWED, name};
 use crate::incoming::Guard;
 use crate::owed::Entry;
 use crate::recover::MAX_ENTRY_OCTETS;
-use crate::{Error, Owed, Survey};
+use crate::{Error, Owed, Spool, Survey};
 
 /// A complete message in the spool. All calls that touch the disk block.
 ///
@@ -22,6 +22,25 @@ pub struct Spooled {
     file: FileHandle,
     trace_len: u64,
     survey: Survey,
+}
+
+/// The right to open a message's file; it keeps nothing alive.
+#[derive(Debug)]
+pub struct Opener {
+    spool: Spool,
+    name: Name,
+}
+
+impl Opener {
+    /// A read-only descriptor of the whole file; blocks.
+    ///
+    /// # Errors
+    ///
+    /// As the operating system says, also where the message is gone.
+    pub fn open(&self) -> Result<std::fs::File, Error> {
+        let opened = self.spool.disk().descriptor(self.spool.dir(), &self.name);
+        Ok(opened.map_err(maildir::Error::io("opening a spool file"))?)
+    }
 }
 
 impl Spooled {
@@ -91,9 +110,14 @@ impl Spooled {
     ///
     /// As the operating system says.
     pub fn descriptor(&self) -> Result<std::fs::File, Error> {
-        let spool = &self.guard.spool;
-        let opened = spool.disk().descriptor(spool.dir(), &self.guard.name);
-        Ok(opened.map_err(maildir::Error::io("opening a spool file"))?)
+        self.opener().open()
+    }
+
+    /// Opens the file elsewhere: on a thread that may block. Does not block by
+    /// itself.
+    #[must_use]
+    pub fn opener(&self) -> Opener {
+        Opener { spool: self.guard.spool.clone(), name: self.guard.name.clone() }
     }
 
     /// Up to `len` octets of the received message from `offset` on (its header

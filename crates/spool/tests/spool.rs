@@ -3,12 +3,12 @@
 
 use std::io::Read;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use mail::{Class, Classified, SpoolId};
 use maildir::testing::{Contents, Fault, Loss, MemoryDisk, Names};
 use maildir::{AccountPath, MailRoot, OsDisk, Piece};
-use spool::{Moved, Owed, OwedDelivery, Spool, Spooled};
+use spool::{Moved, Owed, OwedDelivery, Removal, Spool, Spooled};
 use uidlist::{BaseName, Flags, FolderDir};
 
 const TRACE: &[u8] = b"Received: by mx\n";
@@ -80,6 +80,24 @@ fn an_arrival_that_ends_early_leaves_nothing() {
     assert_eq!(names(&disk).len(), 1);
     drop(incoming);
     assert!(names(&disk).is_empty());
+}
+
+#[test]
+fn what_is_dropped_is_removed_where_it_may_block() {
+    let disk = MemoryDisk::new();
+    let removals: Arc<Mutex<Vec<Removal>>> = Arc::default();
+    let elsewhere = Arc::clone(&removals);
+    let spool = open(&disk).removing_by(move |removal| elsewhere.lock().unwrap().push(removal));
+    let message = arrive(&spool).unwrap();
+    let opener = message.opener();
+    assert!(opener.open().is_ok());
+    drop(message);
+    assert_eq!(names(&disk).len(), 1, "not by whoever drops it");
+    let waiting: Vec<Removal> = removals.lock().unwrap().drain(..).collect();
+    waiting.into_iter().for_each(|removal| removal());
+    assert!(names(&disk).is_empty() && opener.open().is_err());
+    arrive(&spool).unwrap().done().unwrap();
+    assert_eq!(removals.lock().unwrap().len(), 1);
 }
 
 #[test]

@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use avscan_client::Scanner;
 use mail::{ForwardPath, ReversePath};
 use maildir::Blocking;
 use rules::{Action, Facts, Hit, Rules};
@@ -13,7 +12,7 @@ use verdict::{Arrival, Evidence, Policy, Record, RuleAction, RuleHit, Scan};
 
 use crate::arrival::Arrived;
 use crate::recipient::LocalRecipient;
-use crate::scan::scan;
+use crate::scan::{Examiner, scan};
 
 /// Who sent it to whom, and which way it came.
 #[derive(Debug, Clone)]
@@ -30,7 +29,7 @@ pub struct Envelope {
 #[derive(Clone)]
 pub struct Judge {
     /// The virus scanner; none where scanning is switched off.
-    pub scanner: Option<Scanner>,
+    pub scanner: Option<Arc<dyn Examiner>>,
     /// The form rules.
     pub rules: Arc<Rules>,
     /// The site's policy.
@@ -44,7 +43,7 @@ impl Judge {
     /// waits for the scanner any more after `deadline`.
     pub async fn judge(&self, arrived: &Arrived, envelope: &Envelope, now: u64, deadline: Instant) -> Record {
         let rules = self.rule_hits(arrived, envelope).await;
-        let scan = scan(self.scanner.as_ref(), &arrived.spooled, deadline).await;
+        let scan = scan(self.scanner.as_deref(), &arrived.spooled, deadline, &self.blocking).await;
         let record = Record::judge(arrived.hop.id, now, self.evidence(scan, rules, envelope), &self.policy);
         log(&record, arrived, envelope);
         record
@@ -54,6 +53,15 @@ impl Judge {
     #[must_use]
     pub fn out_of_time(&self, arrived: &Arrived, envelope: &Envelope, now: u64) -> Record {
         let record = Record::judge(arrived.hop.id, now, self.evidence(Scan::Away, Vec::new(), envelope), &self.policy);
+        log(&record, arrived, envelope);
+        record
+    }
+
+    /// The record of a message that is not looked at, since that ended badly
+    /// each time.
+    pub(crate) fn poison(&self, arrived: &Arrived, envelope: &Envelope, now: u64) -> Record {
+        let evidence = self.evidence(Scan::Poison, Vec::new(), envelope);
+        let record = Record::judge(arrived.hop.id, now, evidence, &self.policy);
         log(&record, arrived, envelope);
         record
     }

@@ -1,16 +1,40 @@
 //! The virus scan of an arrived message: the spool file itself goes to the
 //! scanner, as a read-only descriptor.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::time::Instant;
 
-use avscan_client::{Limit, Message, Outcome, Prefix, Scanner};
+use avscan_client::{Limit, Message, Outcome, Prefix, ScanError, Scanner};
+use maildir::Blocking;
 use spool::Spooled;
 use verdict::{Scan, Unscannable};
 
+/// What an examiner says in time.
+pub type Examination<'a> = Pin<Box<dyn Future<Output = Result<avscan_client::Scan, ScanError>> + Send + 'a>>;
+
+/// Whoever looks for viruses.
+pub trait Examiner: Send + Sync {
+    /// Looks at the message.
+    fn examine(&self, message: Message) -> Examination<'_>;
+}
+
+impl Examiner for Scanner {
+    fn examine(&self, message: Message) -> Examination<'_> {
+        Box::pin(self.scan(message))
+    }
+}
+
 /// Asks the scanner; a failure is evidence too, never a panic or a hang.
-pub async fn scan(scanner: Option<&Scanner>, spooled: &Spooled, deadline: Instant) -> Scan {
+pub(crate) async fn scan(
+    scanner: Option<&dyn Examiner>,
+    spooled: &Spooled,
+    deadline: Instant,
+    blocking: &Blocking,
+) -> Scan {
     let Some(scanner) = scanner else { return Scan::Off };
-    let file = match spooled.descriptor() {
+    let opener = spooled.opener();
+    let file = match blocking.run(move || opener.open()).await {
         Ok(file) => file.into(),
         Err(error) => {
             tracing::error!(%error, "the message cannot be handed to the scanner");
@@ -24,7 +48,7 @@ pub async fn scan(scanner: Option<&Scanner>, spooled: &Spooled, deadline: Instan
         sha256: spooled.survey().sha256,
         deadline,
     };
-    match scanner.scan(message).await {
+    match scanner.examine(message).await {
         Ok(scan) => {
             tracing::debug!(took_ms = scan.took.as_millis(), outcome = ?scan.outcome, "scanned");
             of_outcome(scan.outcome)

@@ -122,9 +122,11 @@ pub fn is_looping(block: &[u8], hostname: &Domain, recipients: &[Address]) -> bo
 }
 
 fn is_by(received: &str, hostname: &Domain) -> bool {
-    let mut words = received.split_ascii_whitespace();
-    words.any(|word| word.eq_ignore_ascii_case("by"))
-        && words.next().is_some_and(|name| name.trim_end_matches(';').eq_ignore_ascii_case(hostname.as_str()))
+    let words: Vec<&str> = received.split_ascii_whitespace().collect();
+    // A peer may call itself "by", and a comment may have the word in it.
+    words.windows(2).any(|pair| {
+        pair[0].eq_ignore_ascii_case("by") && pair[1].trim_end_matches(';').eq_ignore_ascii_case(hostname.as_str())
+    })
 }
 
 /// A date as RFC 5322 §3.3 writes it, in UTC.
@@ -220,6 +222,8 @@ mod tests {
             ("Received: from a\n\tby MX.example.org (Gatepost) with ESMTP; x\nDelivered-To: Alice@example.org\n", true),
             ("Received: from a by mx.example.org with ESMTP; x\nDelivered-To: bob@example.org\n", false),
             ("Received: from mx.example.org by other.example; x\nDelivered-To: alice@example.org\n", false),
+            ("Received: from by (stood by) by mx.example.org; x\nDelivered-To: alice@example.org\n", true),
+            ("Received: from by by\nDelivered-To: alice@example.org\n", false),
             ("Delivered-To: alice@example.org\n", false),
         ];
         for (block, looping) in cases {

@@ -123,48 +123,70 @@ async fn a_large_message_and_one_without_header() {
     assert!(world.mail("carol", "")[0].ends_with("\n\nonly a body\n"));
 }
 
-/// In SMTP one who is full keeps the message from all: one reply is for all of
-/// them, and nobody has a second copy when the sender comes again.
+/// Who is below his quota at RCPT gets the message, whose size nobody knew, and
+/// is full then. One who has become full between RCPT and the end of DATA keeps
+/// it from all in SMTP, where one reply is for all of them and nobody may have a
+/// second copy when the sender comes again; in LMTP from himself alone, and from
+/// those who lead to the same mailbox.
 #[tokio::test]
-async fn over_quota_in_smtp() {
-    let world = World::new().await;
+async fn over_quota() {
+    let (direct, lmtp) = (Arrival::Direct, Arrival::Lmtp);
+    let cases: [(Arrival, &[&str], &str, &str); 7] = [
+        (direct, &["small@example.org"], "ok", "452 4.2.2"),
+        (direct, &["alice@example.org", "small@example.org", "bob@example.net"], "ok", "452 4.2.2"),
+        (direct, &["pair@example.org"], "ok", "452 4.2.2"),
+        (lmtp, &["small@example.org"], "ok", "452 4.2.2"),
+        (lmtp, &["alice@example.org", "small@example.org", "bob@example.net"], "ok, ok, ok", "ok, 452 4.2.2, ok"),
+        (lmtp, &["pair@example.org", "bob@example.net"], "ok, ok", "452 4.2.2, ok"),
+        (
+            lmtp,
+            &["alice@example.org", "bob@example.net", "small@example.org", "pair@example.org"],
+            "ok, ok, ok, ok",
+            "452 4.2.2, ok, 452 4.2.2, 452 4.2.2",
+        ),
+    ];
     let message = format!("From: a\n\n{}\n", "x".repeat(LARGE));
-    for to in [&["alice@example.org", "small@example.org"][..], &["small@example.org"]] {
-        let done = world.receive(Arrival::Direct, to, &message).await;
-        assert_eq!(outcome(&done), "452 4.2.2", "{to:?}");
-        assert_eq!((world.files(), world.spooled()), (0, 0), "{to:?}: something is left");
-    }
-    assert_eq!(outcome(&world.receive(Arrival::Direct, &["alice@example.org"], &message).await), "ok");
-}
-
-/// In LMTP each has a reply of his own.
-#[tokio::test]
-async fn over_quota_in_lmtp() {
-    let world = World::new().await;
-    let message = format!("From: a\n\n{}\n", "x".repeat(LARGE));
-    let to = ["alice@example.org", "small@example.org", "bob@example.net"];
-    let done = world.receive(Arrival::Lmtp, &to, &message).await;
-    assert_eq!(outcome(&done), "ok, 452 4.2.2, ok");
-    assert_eq!((world.mail("alice", "").len(), world.mail("small", "").len()), (1, 0));
-    assert_eq!((world.mail("example.net/bob", "").len(), world.spooled()), (1, 0));
-    let nobody = world.receive(Arrival::Lmtp, &["small@example.org"], &message).await;
-    assert_eq!((outcome(&nobody).as_str(), world.files(), world.spooled()), ("452 4.2.2", 2, 0));
-}
-
-/// A 250 would lose the message for whom it does not fit, so it is put off for
-/// all of them until there is room.
-#[tokio::test]
-async fn an_alias_with_one_full_mailbox() {
-    for (arrival, expected) in [(Arrival::Direct, "452 4.2.2"), (Arrival::Lmtp, "452 4.2.2, ok")] {
+    for (arrival, to, first, second) in cases {
         let world = World::new().await;
-        let message = format!("From: a\n\n{}\n", "x".repeat(LARGE));
-        let done = world.receive(arrival, &["pair@example.org", "bob@example.net"], &message).await;
-        assert_eq!(outcome(&done), expected, "{arrival:?}");
-        let bob = world.mail("example.net/bob", "").len();
-        assert_eq!((world.files(), bob, world.spooled()), (bob, usize::from(arrival == Arrival::Lmtp), 0));
+        // Accepted before the first message came.
+        let envelope = world.envelope(arrival, to).await;
+        assert_eq!(outcome(&world.receive(arrival, to, &message).await), first, "{arrival:?} {to:?}");
+        let before = world.files();
+        let mode = if arrival == lmtp { smtp::Mode::Lmtp } else { smtp::Mode::Smtp };
+        let arrived = world.arrive(&message).await;
+        let record = world.record(&arrived, &envelope).await;
+        let done = world.deliverer.carry_out(mode, arrived, &envelope, &record, &token()).await;
+        assert_eq!(outcome(&done), second, "{arrival:?} {to:?}");
+        let more = if arrival == lmtp { second.matches("ok").count() } else { 0 };
+        assert_eq!((world.files(), world.spooled()), (before + more, 0), "{arrival:?} {to:?}");
+        assert_eq!(world.mail("small", "").len(), 1);
+        // RCPT says so, and keeps the others out of it.
+        let full = world.resolve("small@example.org", None).await.unwrap_err();
+        assert_eq!(shown(&full.refusal()), "452 4.2.2");
         let more = AccountChange { quota: Some(None), ..AccountChange::default() };
         world.directory.change_account(&address("small@example.org"), &more).await.unwrap();
         assert_eq!(outcome(&world.receive(Arrival::Direct, &["pair@example.org"], &message).await), "ok");
-        assert_eq!((world.mail("alice", "").len(), world.mail("small", "").len()), (1, 1));
+        assert_eq!(world.mail("small", "").len(), 2);
+    }
+}
+
+/// In LMTP a Maildir that cannot be written puts off its own recipients: in each
+/// step at which it may show.
+#[tokio::test]
+async fn one_broken_maildir_in_lmtp() {
+    for broken in ["example.org/alice/Maildir/tmp", "example.org/alice/Maildir/new"] {
+        let world = World::new().await;
+        let to = ["alice@example.org", "bob@example.net", "carol@example.org", "pair@example.org"];
+        world.envelope(Arrival::Lmtp, &to).await;
+        world.block(broken);
+        let done = world.receive(Arrival::Lmtp, &to, MESSAGE).await;
+        let replies = outcome(&done);
+        let each: Vec<&str> = replies.split(", ").collect();
+        assert!(each[0].starts_with('4') && each[3].starts_with('4'), "{broken}: {replies}");
+        assert_eq!((each[1], each[2]), ("ok", "ok"), "{broken}");
+        assert_eq!((world.mail("example.net/bob", "").len(), world.mail("carol", "").len()), (1, 1));
+        assert_eq!((world.mail("small", "").len(), world.spooled()), (0, 0), "{broken}: who shares a reply shares all");
+        let done = world.receive(Arrival::Lmtp, &["bob@example.net"], MESSAGE).await;
+        assert_eq!(outcome(&done), "ok", "{broken}: the others go on");
     }
 }

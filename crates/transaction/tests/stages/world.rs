@@ -15,7 +15,8 @@ use rules::{Action, Rule, Rules};
 use smtp::{Mode, Outcome, Refusal};
 use spool::Spool;
 use transaction::{
-    Arrived, Arriving, Deliverer, Envelope, Home, Hop, Judge, LocalRecipient, Quarantine, RecipientError, Recipients,
+    Arrived, Arriving, Deliverer, Ending, Envelope, Home, Hop, Judge, LocalRecipient, Quarantine, RecipientError,
+    Recipients, Retries, Suspects,
 };
 use verdict::{Arrival, Policy, Record, Token};
 
@@ -161,6 +162,12 @@ impl World {
             arriving = arriving.push(piece).await.unwrap();
         }
         arriving.finish().await.unwrap()
+    }
+
+    /// What decides about whole messages.
+    pub fn ending(&self) -> Ending {
+        let (suspects, retries) = (Suspects::default(), Retries::default());
+        Ending { judge: self.judge.clone(), deliverer: self.deliverer.clone(), suspects, retries }
     }
 
     pub async fn record(&self, arrived: &Arrived, envelope: &Envelope) -> Record {
