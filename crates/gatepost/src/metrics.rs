@@ -46,6 +46,7 @@ macro_rules! figures {
 figures! {
     CONNECTIONS = "gatepost_connections_total", Counter, "Connections that were accepted, by protocol.";
     CONNECTIONS_OPEN = "gatepost_connections_open", Gauge, "Connections that are open, by protocol.";
+    STRANGERS = "gatepost_connections_before_login", Gauge, "Connections of IMAP and POP3 on which nobody has logged in yet.";
     CONNECTIONS_REFUSED = "gatepost_connections_refused_total", Counter,
         "Connections that were turned away before the greeting, by protocol.";
     RECIPIENTS = "gatepost_recipients_total", Counter, "Recipients that were asked for, by result (accepted or a reply code).";
@@ -58,6 +59,8 @@ figures! {
     SCANNER_CRASHES = "gatepost_scanner_crashes_total", Counter, "Scanner workers that ended without having been asked to.";
     SCANNER_READY = "gatepost_scanner_ready", Gauge, "1 while messages can be scanned, else 0.";
     SIGNATURES = "gatepost_scanner_signatures", Gauge, "Signatures that are loaded.";
+    SIGNATURES_REFUSED = "gatepost_scanner_signatures_refused", Gauge,
+        "1 while the signature folder cannot be loaded and the last good set is in use, else 0.";
     LOGINS = "gatepost_logins_total", Counter, "Logins, by protocol and result (ok, refused, away).";
     INCIDENTS = "gatepost_incidents_total", Counter, "Errors of our own that ended a connection.";
     CERTIFICATE_SECONDS = "gatepost_certificate_valid_seconds", Gauge, "How long the certificate is still valid.";

@@ -1,10 +1,11 @@
 //! The index itself: its pool, its ids, its committer.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use mail::IdSource;
-use sql::{Pool, Schema, SqlError};
+use sql::{Engine, Pool, Row, Schema, SqlError};
 use tokio::sync::OnceCell;
 
 use crate::committer::Committer;
@@ -32,7 +33,9 @@ impl Index {
     #[must_use]
     pub fn open(pool: Pool, node: u16) -> Self {
         let committer = Committer::start(pool.clone());
-        Self { pool, ids: Arc::new(IdSource::new(node)), migrated: Arc::default(), refused: Arc::default(), committer }
+        // A command beside the server is another process and makes ids too.
+        let ids = Arc::new(IdSource::starting(node, std::process::id()));
+        Self { pool, ids, migrated: Arc::default(), refused: Arc::default(), committer }
     }
 
     /// Inserts rows for new messages, together with what others insert at the
@@ -62,6 +65,20 @@ impl Index {
             self.pool.execute("UPDATE generation SET number = number + 0 WHERE one = 1", &[]).await?;
         }
         Ok(())
+    }
+
+    /// The file of the database, where it is one of SQLite on this machine.
+    ///
+    /// # Errors
+    ///
+    /// As any statement.
+    pub async fn file(&self) -> Result<Option<PathBuf>, IndexError> {
+        if self.pool.engine() != Engine::Sqlite {
+            return Ok(None);
+        }
+        let read = |row: &Row| Ok((row.text(1)? == "main").then(|| PathBuf::from(row.text(2).unwrap_or_default())));
+        let files = self.pool.fetch_all("PRAGMA database_list", &[], read).await?;
+        Ok(files.into_iter().flatten().find(|file| !file.as_os_str().is_empty()))
     }
 
     /// Closes all connections.

@@ -18,7 +18,7 @@ use tokio::time::timeout;
 use tracing::Instrument;
 
 use super::figures;
-use super::limits::{Connections, Place};
+use super::limits::{Connections, Full, Place};
 use super::listener::Listener;
 use super::open::Parts;
 use super::reload::Reloadable;
@@ -42,6 +42,8 @@ struct Inner {
     mail: Connections,
     imap_connections: Connections,
     pop3_connections: Connections,
+    /// Of both, those on which nobody has logged in yet.
+    strangers: Connections,
     stopping: watch::Receiver<bool>,
 }
 
@@ -69,6 +71,7 @@ impl Doors {
         let settings = login::Settings {
             floor: config.login.failure_after,
             hashes_at_a_time: config.login.hashers,
+            at_a_time_per_network: config.limits.logins_per_network,
             ..login::Settings::default()
         };
         let logins = Logins::new(Arc::clone(&parts.directory), settings, Arc::new(login::SystemClock::default()));
@@ -98,6 +101,7 @@ impl Doors {
             mail: Connections::new(config.smtp.connections, config.smtp.connections_per_network),
             imap_connections: Connections::new(config.imap.connections, config.imap.connections_per_network),
             pop3_connections: Connections::new(config.pop3.connections, config.pop3.connections_per_network),
+            strangers: Connections::new(config.limits.strangers, config.limits.strangers_per_network),
             stopping,
         })))
     }
@@ -146,6 +150,14 @@ impl Doors {
             _ => &self.0.mail,
         };
         let place = connections.enter(peer);
+        let is_users = matches!(key, "imaps" | "pop3s");
+        let (place, stranger) = match place {
+            Ok(place) if is_users => match self.stranger(peer) {
+                Ok(stranger) => (Ok(place), Some(stranger)),
+                Err(full) => (Err(full), None),
+            },
+            place => (place, None),
+        };
         match &place {
             Ok(_) => figures::connected(key, connections.open()),
             Err(full) => {
@@ -167,24 +179,31 @@ impl Doors {
             }
             // Nothing can be said there before TLS.
             _ if held.place.is_none() => {}
-            "imaps" => run(inner.imap(stream, address), held, span),
-            _ => run(inner.pop3(stream, address), held, span),
+            "imaps" => run(inner.imap(stream, address, stranger), held, span),
+            _ => run(inner.pop3(stream, address, stranger), held, span),
         }
+    }
+
+    fn stranger(&self, peer: Option<IpAddr>) -> Result<Stranger, Full> {
+        let strangers = &self.0.strangers;
+        let place = strangers.enter(peer)?;
+        figures::strangers(strangers.open());
+        Ok(Stranger { place: Some(place), strangers: strangers.clone() })
     }
 }
 
 impl Inner {
-    async fn imap(self: Arc<Self>, stream: Stream, peer: IpAddr) {
+    async fn imap(self: Arc<Self>, stream: Stream, peer: IpAddr, stranger: Option<Stranger>) {
         let config = self.tls.as_ref().map(|tls| Arc::clone(&tls.imap));
         let Some(stream) = secure(stream, config).await else { return };
         let (services, settings, times) = &self.imap;
-        users::imap(stream, peer, (Arc::clone(services), *settings), *times, self.stopping.clone()).await;
+        users::imap(stream, peer, (Arc::clone(services), *settings), *times, (self.stopping.clone(), stranger)).await;
     }
 
-    async fn pop3(self: Arc<Self>, stream: Stream, peer: IpAddr) {
+    async fn pop3(self: Arc<Self>, stream: Stream, peer: IpAddr, stranger: Option<Stranger>) {
         let config = self.tls.as_ref().map(|tls| Arc::clone(&tls.pop3));
         let Some(stream) = secure(stream, config).await else { return };
-        users::pop3(stream, peer, self.pop3.clone(), self.stopping.clone()).await;
+        users::pop3(stream, peer, self.pop3.clone(), (self.stopping.clone(), stranger)).await;
     }
 }
 
@@ -227,6 +246,20 @@ impl Drop for Held {
     fn drop(&mut self) {
         drop(self.place.take());
         figures::connections(self.key, self.connections.open());
+    }
+}
+
+/// A place among those who have not logged in; given back at the login, or at the
+/// end.
+pub(super) struct Stranger {
+    place: Option<Place>,
+    strangers: Connections,
+}
+
+impl Drop for Stranger {
+    fn drop(&mut self) {
+        drop(self.place.take());
+        figures::strangers(self.strangers.open());
     }
 }
 

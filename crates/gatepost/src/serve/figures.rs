@@ -43,6 +43,12 @@ pub(super) fn connections(protocol: &'static str, open: usize) {
     gauge!(names::CONNECTIONS_OPEN, "protocol" => protocol).set(open as f64);
 }
 
+/// So many connections of users are open on which nobody has logged in.
+pub(super) fn strangers(open: usize) {
+    #[expect(clippy::cast_precision_loss, reason = "nobody has 2^52 connections")]
+    gauge!(names::STRANGERS).set(open as f64);
+}
+
 /// A connection was turned away.
 pub(super) fn turned_away(protocol: &'static str) {
     counter!(names::CONNECTIONS_REFUSED, "protocol" => protocol).increment(1);

@@ -13,7 +13,7 @@ use mail::IdSource;
 use mailbox::{Clock, Store};
 use maildir::{Blocking, Disk, OsDisk};
 use spool::Spool;
-use transaction::Home;
+use transaction::{Home, Retries, Suspects};
 
 use crate::config::Config;
 use crate::output::Failure;
@@ -35,6 +35,10 @@ pub struct Parts {
     pub home: Home,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
+    /// Messages that made us panic.
+    pub suspects: Suspects,
+    /// Deliveries whose sender may not know of them.
+    pub retries: Retries,
 }
 
 /// Blocking work on disks at a time: beyond, more threads only wait for the
@@ -61,12 +65,14 @@ pub async fn open(config: &Config) -> Result<Parts, Failure> {
     for folder in [&config.server.data, &spool_path, &config.mail.path] {
         make(folder)?;
     }
-    let settings = directory::Settings { sql: config.directory_sql(), separator: Some('+'), tables: directory::Tables::Own };
-    let directory = Arc::new(Directory::open(&settings).await?);
+    let directory = Arc::new(Directory::open(&config.directory_settings()).await?);
     let index =
         Index::open(sql::Pool::open(&config.index_sql()).map_err(|error| index_setting(&error))?, config.server.node);
     let disk: Arc<dyn Disk> = Arc::new(OsDisk);
-    let spool = Spool::open(Arc::clone(&disk), &spool_path)?;
+    let runtime = tokio::runtime::Handle::current();
+    let spool = Spool::open(Arc::clone(&disk), &spool_path)?.removing_by(move |removal| {
+        runtime.spawn_blocking(removal);
+    });
     let blocking = Blocking::new(BLOCKING);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let parts =
@@ -74,8 +80,9 @@ pub async fn open(config: &Config) -> Result<Parts, Failure> {
     let store = Store::open(config.mailbox_settings(), parts)?;
     let site = config.judge.quarantine.clone();
     let home = Home::new(Arc::clone(&directory), store.clone(), site, config.server.hostname.clone());
-    let ids = Arc::new(IdSource::new(config.server.node));
-    Ok(Parts { directory, store, spool, blocking, ids, home, clock })
+    let ids = Arc::new(IdSource::starting(config.server.node, rand::random()));
+    let (suspects, retries) = (Suspects::default(), Retries::default());
+    Ok(Parts { directory, store, spool, blocking, ids, home, clock, suspects, retries })
 }
 
 fn make(folder: &Path) -> Result<(), Failure> {

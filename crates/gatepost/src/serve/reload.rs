@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use ::smtp::Settings;
 use avscan_client::Scanner;
 use tls::{CertFiles, Protocol, ServerTls};
-use transaction::{Deliverer, Judge, Quarantine, Recipients};
+use transaction::{Deliverer, Ending, Examiner, Judge, Quarantine, Recipients};
 
 use super::open::Parts;
 use super::site::{Site, Sites};
@@ -41,7 +41,7 @@ impl Reloadable {
             None => None,
         };
         let scanner = match config.scanner_settings(worker_beside()) {
-            Some(settings) => Some(Scanner::start(settings)?),
+            Some(settings) => Some(Scanner::start(settings.keeping())?),
             None => None,
         };
         let site = site(config, parts, tls.as_deref(), scanner.as_ref())?;
@@ -128,6 +128,7 @@ fn site(config: &Config, parts: &Parts, tls: Option<&ServerTls>, scanner: Option
     let hostname = config.server.hostname.clone();
     let quarantine = Quarantine::new(parts.store.clone(), parts.home.clone(), hostname.clone());
     let smtp = config.smtp_settings();
+    let report_base = config.judge.report_base.clone();
     let lmtp = Settings { starttls: false, ..smtp.clone() };
     Ok(Site {
         smtp: Arc::new(smtp),
@@ -141,13 +142,17 @@ fn site(config: &Config, parts: &Parts, tls: Option<&ServerTls>, scanner: Option
         starttls: tls.map(|tls| tls.config(Protocol::Smtp)).transpose()?,
         trusted: config.judge.trusted_relays.clone(),
         recipients: Recipients::new(Arc::clone(&parts.directory), parts.store.clone(), parts.home.clone()),
-        judge: Judge {
-            scanner: scanner.cloned(),
-            rules: Arc::new(config.rules.clone()),
-            policy: config.policy(),
-            blocking: parts.blocking.clone(),
+        ending: Ending {
+            judge: Judge {
+                scanner: scanner.map(|scanner| Arc::new(scanner.clone()) as Arc<dyn Examiner>),
+                rules: Arc::new(config.rules.clone()),
+                policy: config.policy(),
+                blocking: parts.blocking.clone(),
+            },
+            deliverer: Deliverer::new(parts.store.clone(), quarantine, hostname.clone(), report_base),
+            suspects: parts.suspects.clone(),
+            retries: parts.retries.clone(),
         },
-        deliverer: Deliverer::new(parts.store.clone(), quarantine, hostname.clone(), config.judge.report_base.clone()),
         spool: parts.spool.clone(),
         blocking: parts.blocking.clone(),
         ids: Arc::clone(&parts.ids),

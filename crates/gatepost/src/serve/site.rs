@@ -10,7 +10,7 @@ use maildir::Blocking;
 use rules::Network;
 use rustls::ServerConfig;
 use spool::Spool;
-use transaction::{Deliverer, Judge, Recipients};
+use transaction::{Ending, Recipients};
 
 use super::smtp::Times;
 
@@ -32,10 +32,8 @@ pub struct Site {
     pub trusted: Vec<Network>,
     /// Answers RCPT.
     pub recipients: Recipients,
-    /// Judges.
-    pub judge: Judge,
-    /// Delivers, refuses, keeps.
-    pub deliverer: Deliverer,
+    /// Decides about whole messages.
+    pub ending: Ending,
     /// Where messages arrive.
     pub spool: Spool,
     /// Where blocking work is done.

@@ -11,6 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::accept::Stranger;
 use super::stream::Stream;
 
 /// Times of users' connections.
@@ -51,7 +52,7 @@ pub async fn imap(
     peer: IpAddr,
     (services, settings): (Arc<imap::Services>, imap::Settings),
     times: Times,
-    mut stopping: watch::Receiver<bool>,
+    (mut stopping, mut stranger): (watch::Receiver<bool>, Option<Stranger>),
 ) {
     let mut session = imap::Session::new(services, settings, peer);
     let greeting = session.greeting();
@@ -96,7 +97,11 @@ pub async fn imap(
             Ok(after) => next = after,
             Err(Gone) => return,
         }
+        if session.is_authenticated() {
+            stranger = None;
+        }
     }
+    drop(stranger);
     farewell(stream).await;
 }
 
@@ -111,7 +116,7 @@ pub async fn pop3(
     mut stream: Stream,
     peer: IpAddr,
     (services, settings): (pop3::Services, ::pop3::Settings),
-    mut stopping: watch::Receiver<bool>,
+    (mut stopping, mut stranger): (watch::Receiver<bool>, Option<Stranger>),
 ) {
     let started = Instant::now();
     let (mut session, greeting) = pop3::Connection::new(settings, peer);
@@ -121,6 +126,10 @@ pub async fn pop3(
     let mut buffer = vec![0; READ];
     let mut next = session.step(&[], &services, &mut Wire(&mut stream)).await;
     while let Ok(pop3::Next::Read(patience)) = next {
+        // Only who has logged in is waited for so.
+        if matches!(patience, ::pop3::Patience::Idle(_)) {
+            stranger = None;
+        }
         let until = deadline(started, patience);
         let read = tokio::select! {
             read = timeout_at(until, stream.read(&mut buffer)) => read,
@@ -133,6 +142,7 @@ pub async fn pop3(
             _ => return,
         }
     }
+    drop(stranger);
     farewell(stream).await;
 }
 

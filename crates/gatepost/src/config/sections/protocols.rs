@@ -104,13 +104,18 @@ pub(in super::super) fn smtp(document: &Document<'_>) -> Smtp {
         command_timeout: s.get(
             "command_timeout",
             five_minutes,
-            "How long to wait for a command (RFC 5321 §4.5.3.2: five minutes).",
+            "How long to wait for a command (RFC 5321 §4.5.3.2: five minutes); all commands between two messages \
+             together have six times as much.",
         ),
         data_timeout: s.get("data_timeout", five_minutes, "How long to wait for a block of data."),
         min_rate: s.get("min_rate", Size(100), MIN_RATE).0,
         connections: s.get("connections", Number::<1, 1_000_000>(1_000), "The most connections at a time.").usize(),
         connections_per_network: s
-            .get("connections_per_network", Number::<1, 1_000_000>(25), "The most from one IPv4 address or IPv6 /64.")
+            .get(
+                "connections_per_network",
+                Number::<1, 1_000_000>(25),
+                "The most from one IPv4 address or IPv6 /64; four times as many from a /48.",
+            )
             .usize(),
     }
 }
@@ -245,7 +250,17 @@ pub(in super::super) fn login(document: &Document<'_>) -> Login {
 pub struct Limits {
     /// The most connections of one account, IMAP and POP3 together.
     pub connections_per_account: usize,
+    /// The most connections on which nobody has logged in yet, IMAP and POP3
+    /// together.
+    pub strangers: usize,
+    /// The most of them from one network.
+    pub strangers_per_network: usize,
+    /// The most logins of one network that are under way.
+    pub logins_per_network: usize,
 }
+
+const LOGINS: &str = "How many logins of one IPv4 address or IPv6 /64 are under way at a time, with the delays that \
+    wrong passwords bring; some more wait for their turn, others are told to try later.";
 
 pub(in super::super) fn limits(document: &Document<'_>) -> Limits {
     let s = document.section("limits", "Limits over all protocols.");
@@ -257,5 +272,21 @@ pub(in super::super) fn limits(document: &Document<'_>) -> Limits {
                 "The most connections of one account at a time, IMAP and POP3 together.",
             )
             .usize(),
+        strangers: s
+            .get(
+                "strangers",
+                Number::<1, 1_000_000>(400),
+                "The most connections on which nobody has logged in yet, IMAP and POP3 together. They count for \
+                 `connections` too.",
+            )
+            .usize(),
+        strangers_per_network: s
+            .get(
+                "strangers_per_network",
+                Number::<1, 1_000_000>(40),
+                "The most of them from one IPv4 address or IPv6 /64.",
+            )
+            .usize(),
+        logins_per_network: s.get("logins_per_network", Number::<1, 10_000>(4), LOGINS).usize(),
     }
 }

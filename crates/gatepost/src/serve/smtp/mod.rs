@@ -7,12 +7,13 @@ mod pace;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use smtp::{Abort, Decision, Event, Mode, Refusal, Session, reply};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::watch;
 use tokio::time::timeout;
+use transaction::Receipt;
 
 use super::site::{Site, Sites};
 use super::stream::Stream;
@@ -34,8 +35,17 @@ pub async fn serve(door: Arc<Door>, mode: Mode, stream: Stream, peer: Option<IpA
     let site = door.sites.now();
     let settings = if mode == Mode::Lmtp { Arc::clone(&site.lmtp) } else { Arc::clone(&site.smtp) };
     let session = Session::new(mode, settings);
-    let mut connection =
-        Connection { stream: Some(stream), session, mode, peer, full, site, transaction: None, pace: Pace::new() };
+    let mut connection = Connection {
+        stream: Some(stream),
+        session,
+        mode,
+        peer,
+        full,
+        site,
+        transaction: None,
+        receipt: None,
+        pace: Pace::default(),
+    };
     let mut stopping = door.stopping.clone();
     match connection.run(&door, &mut stopping).await {
         Ok(()) => tracing::debug!("connection closed"),
@@ -53,6 +63,9 @@ struct Connection {
     /// The configuration of the current transaction.
     site: Arc<Site>,
     transaction: Option<Transaction>,
+    /// Of the message whose 250 was said last: while the peer was not heard
+    /// since then, or took leave, it may not know.
+    receipt: Option<Receipt>,
     pace: Pace,
 }
 
@@ -60,6 +73,7 @@ struct Connection {
 enum Next {
     Go,
     Handshake(smtp::Handshake),
+    Quit,
     End,
 }
 
@@ -77,6 +91,13 @@ impl Connection {
                     Next::Go => {}
                     Next::Handshake(handshake) => self.upgrade(handshake).await?,
                     Next::End => return self.say_farewell().await,
+                    Next::Quit => {
+                        self.write().await?;
+                        if let Some(receipt) = self.receipt.take() {
+                            receipt.confirm();
+                        }
+                        return self.say_farewell().await;
+                    }
                 }
             }
             self.write().await?;
@@ -91,22 +112,28 @@ impl Connection {
             self.session.shut(&reply::shutting_down());
             return Ok(());
         }
+        let message = self.session.message_octets();
+        if message.is_some_and(|octets| self.pace.is_too_slow(octets, &self.site.times)) {
+            self.session.shut(&reply::idle());
+            return Ok(());
+        }
         let room = self.session.room().min(buffer.len());
+        let start = Instant::now();
         let limit = self.pace.limit(self.session.is_receiving(), &self.site.times);
         let Some(stream) = &mut self.stream else { return Err(io::ErrorKind::NotConnected.into()) };
         let read = tokio::select! {
             read = timeout(limit, stream.read(&mut buffer[..room])) => read,
             _ = stopping.changed() => return Ok(()),
         };
+        self.pace.waited(start.elapsed(), message.is_some());
         match read {
             Err(_) => self.session.shut(&reply::idle()),
             Ok(Err(_) | Ok(0)) => self.session.hang_up(),
             Ok(Ok(count)) => {
-                self.pace.took(count);
-                self.session.feed(&buffer[..count]);
-                if self.pace.is_too_slow(self.session.is_receiving(), &self.site.times) {
-                    self.session.shut(&reply::idle());
+                if let Some(receipt) = self.receipt.take() {
+                    receipt.confirm();
                 }
+                self.session.feed(&buffer[..count]);
             }
         }
         Ok(())
@@ -171,11 +198,13 @@ impl Connection {
                 self.session.rcpt(permit, decision);
             }
             Event::DataStart(_, permit) => {
+                self.pace.message_begins();
                 let decision = self.data_start().await;
                 self.session.data(permit, decision);
             }
             Event::Chunk(bytes) => self.chunk(&bytes).await,
             Event::MessageEnd(_, permit) => {
+                self.pace.message_ended();
                 let outcome = self.message_end().await;
                 self.session.message(permit, outcome);
             }
@@ -190,7 +219,7 @@ impl Connection {
                 }
                 self.session.refuse_tls(permit, reply::tls_not_available());
             }
-            Event::Quit => return Next::End,
+            Event::Quit => return Next::Quit,
             Event::Abort(reason) => {
                 if reason != Abort::PeerGone {
                     tracing::info!(%reason, "session ended");
