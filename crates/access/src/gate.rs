@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use directory::{Directory, DirectoryError};
 use login::Login;
-use mail::{Class, Classified};
+use mail::{Address, Class, Classified};
 use mailbox::{
     AccountId, AccountKey, Folder, FolderName, Mailbox, Mode, Quota, SpecialUse, Status, Store, StoreError, View,
 };
@@ -73,6 +73,15 @@ impl Gate {
     #[must_use]
     pub fn new(store: Store, directory: Arc<Directory>, sessions_per_account: usize) -> Self {
         Self { store, directory, seats: Seats::new(sessions_per_account) }
+    }
+
+    /// Whether there is an account, active or not, with just this address.
+    ///
+    /// # Errors
+    ///
+    /// [`DirectoryError`] where the directory cannot be asked.
+    pub async fn has_account(&self, address: &Address) -> Result<bool, DirectoryError> {
+        Ok(self.directory.credentials(address).await?.is_some())
     }
 
     /// Opens the account of a login. Its first login makes it.

@@ -159,8 +159,15 @@ impl House {
     }
 
     fn put(&self, bytes: Vec<u8>) -> Uid {
-        let inbox = self.inbox().mailbox;
-        self.runtime.block_on(self.store.append(&inbox, bytes, AppendAs::default())).unwrap().uid
+        self.put_in("INBOX", bytes)
+    }
+
+    fn put_in(&self, folder: &str, bytes: Vec<u8>) -> Uid {
+        let (alice, name) = (self.alice(), FolderName::parse(folder).unwrap());
+        self.runtime.block_on(async {
+            let folder = self.store.mailbox(alice, &name).await.unwrap();
+            self.store.append(&folder, bytes, AppendAs::default()).await.unwrap().uid
+        })
     }
 
     fn expunge(&self, uid: u32) {
@@ -189,9 +196,16 @@ impl Stage for House {
         let words: Vec<_> = what.split(' ').collect();
         match words.as_slice() {
             ["put", name] => {
-                let file = dialogues().join("messages").join(format!("{name}.eml"));
-                self.put(std::fs::read(file).unwrap());
+                self.put(read(name));
             }
+            ["put", name, "in", folder @ ..] => {
+                self.put_in(&folder.join(" "), read(name));
+            }
+            ["create", name @ ..] => {
+                let (alice, name) = (self.alice(), FolderName::parse(&name.join(" ")).unwrap());
+                self.runtime.block_on(self.store.create_folder(alice, &name, None)).unwrap();
+            }
+            ["account", name] => self.runtime.block_on(add(&self.directory, name)),
             // Another program delivers.
             ["drop", name] => {
                 let maildir = self.dir.path().join("mail/example.org/alice/Maildir");
@@ -220,6 +234,11 @@ impl Stage for House {
     }
 }
 
+/// A message of the dialogues.
+fn read(name: &str) -> Vec<u8> {
+    std::fs::read(dialogues().join("messages").join(format!("{name}.eml"))).unwrap()
+}
+
 fn dialogues() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/dialogues/pop3")
 }
@@ -229,13 +248,17 @@ async fn people(dir: &Path) -> Directory {
     let directory = Directory::open(&directory::Settings::new(url)).await.unwrap();
     directory.add_domain(&NewDomain::new(Domain::parse("example.org").unwrap())).await.unwrap();
     for name in ["alice", "bob"] {
-        let password = Secret::from(format!("password of {name}").as_str());
-        let address = Address::parse(&format!("{name}@example.org")).unwrap();
-        let hash = hash_password(&password, Cost::CHEAP).unwrap();
-        let new = NewAccount { address, password: Some(hash), name: String::new(), quota: None };
-        directory.add_account(&new).await.unwrap();
+        add(&directory, name).await;
     }
     directory
+}
+
+async fn add(directory: &Directory, name: &str) {
+    let password = Secret::from(format!("password of {name}").as_str());
+    let address = Address::parse(&format!("{name}@example.org")).unwrap();
+    let hash = hash_password(&password, Cost::CHEAP).unwrap();
+    let new = NewAccount { address, password: Some(hash), name: String::new(), quota: None };
+    directory.add_account(&new).await.unwrap();
 }
 
 fn open(dir: &Path, clock: &Arc<Moved>, directory: &Arc<Directory>) -> (Store, Services) {

@@ -2,8 +2,9 @@
 
 use mail::Classified;
 use mailbox::{OpenMessage, StoreError};
-use pop3::{Code, MessageNumber, Part, Phrase, Reply, Stuffer};
+use pop3::{Code, Form, MessageNumber, Part, Phrase, Reply, Stuffer};
 
+use super::surrogate::{self, Surrogate};
 use super::{Ended, Open, Out, Services, Sink};
 
 /// Read from the disk at once: at most twice as much is sent.
@@ -23,17 +24,28 @@ pub(super) async fn send<S: Sink>(
             return Ok(());
         }
     };
+    let surrogate = match open.form {
+        Form::Ascii => surrogate::of(&message).await.map_err(|error| broken(&error, number))?,
+        Form::Utf8 => None,
+    };
     out.reply(&match (part, open.maildrop.get(number)) {
-        (Part::Whole, Ok(entry)) => Reply::ok(Phrase::Octets).with([entry.octets, 0]),
+        (Part::Whole, Ok(entry)) => {
+            let octets = surrogate.as_ref().map_or(entry.octets, |surrogate| surrogate.octets(entry.octets));
+            Reply::ok(Phrase::Octets).with([octets, 0])
+        }
         _ => Reply::ok(Phrase::TopOfIt),
     });
     let mut stuffer = Stuffer::new(part);
     let mut offset = 0;
+    if let Some(Surrogate { header, body, .. }) = surrogate {
+        for piece in header.chunks(PIECE) {
+            stuffer.push(piece, out.octets());
+            out.pause().await?;
+        }
+        offset = body;
+    }
     while !stuffer.is_done() {
-        let piece = message.read(offset, PIECE).await.map_err(|error| {
-            tracing::warn!(%error, %number, "a message could not be read to its end");
-            Ended::Broken
-        })?;
+        let piece = message.read(offset, PIECE).await.map_err(|error| broken(&error, number))?;
         if piece.is_empty() {
             break;
         }
@@ -47,6 +59,11 @@ pub(super) async fn send<S: Sink>(
     }
     stuffer.finish(out.octets());
     Ok(())
+}
+
+fn broken(error: &StoreError, number: MessageNumber) -> Ended {
+    tracing::warn!(%error, %number, "a message could not be read to its end");
+    Ended::Broken
 }
 
 async fn message(open: &Open, number: MessageNumber) -> Result<OpenMessage, Reply> {

@@ -1,13 +1,14 @@
-//! USER and PASS: verifies, takes the maildrop for this session alone, and
+//! USER with PASS, and AUTH: verifies, takes the maildrop for this session alone, and
 //! numbers its messages (RFC 1939 §4).
 
 use std::net::IpAddr;
 
 use ::login::{LoginError, Service};
 use mail::{Classified, Secret, Text};
-use mailbox::{FolderName, Message, Mode, StoreError, View};
-use pop3::{Entry, LoginFailure, Maildrop, UniqueId};
+use mailbox::{Message, Mode, StoreError, View};
+use pop3::{Entry, Form, LoginFailure, Maildrop, UniqueId};
 
+use super::place::Place;
 use super::{Open, Services};
 use crate::gate::GateError;
 
@@ -17,20 +18,25 @@ pub(super) async fn run(
     peer: IpAddr,
     services: &Services,
 ) -> Result<Open, LoginFailure> {
-    let verified = services.logins.verify(name.as_str(), password, peer, Service::Pop3).await;
+    let place = Place::find(name, services).await?;
+    let verified = services.logins.verify(&place.account, password, peer, Service::Pop3).await;
     let login = verified.map_err(|error| match error {
         LoginError::Refused => LoginFailure::Wrong,
         other => LoginFailure::Unavailable(other.class()),
     })?;
     let opened = services.gate.open(&login).await.map_err(|error| not_opened(&error))?;
-    let inbox = FolderName::parse("INBOX").map_err(|error| unavailable(&StoreError::from(error)))?;
-    let mailbox = opened.mailbox(&inbox).await.map_err(|error| unavailable(&error))?;
+    let folder = place.folder()?;
+    let mailbox = opened.mailbox(&folder).await.map_err(|error| no_folder(&error))?;
     let lease = services.leases.take(mailbox.id(), services.now()).ok_or(LoginFailure::InUse)?;
     // Only now, so that no session before this one removes anything of it;
     // and without taking the \Recent flags away from IMAP.
-    let view = opened.select(&inbox, Mode::ReadOnly).await.map_err(|error| unavailable(&error))?;
+    let view = opened.select(&folder, Mode::ReadOnly).await.map_err(|error| unavailable(&error))?;
+    if view.mailbox != mailbox {
+        // Somebody put another folder in its place, whose lease this is not.
+        return Err(LoginFailure::NoSuchFolder);
+    }
     let uids = view.messages.iter().map(|message| message.uid).collect();
-    Ok(Open { maildrop: maildrop(&view), opened, mailbox, lease, uids })
+    Ok(Open { maildrop: maildrop(&view), opened, mailbox, lease, uids, form: Form::Ascii })
 }
 
 fn maildrop(view: &View) -> Maildrop {
@@ -42,6 +48,13 @@ fn maildrop(view: &View) -> Maildrop {
 fn not_opened(error: &GateError) -> LoginFailure {
     match error {
         GateError::TooManySessions => LoginFailure::TooManySessions,
+        other => unavailable(other),
+    }
+}
+
+fn no_folder(error: &StoreError) -> LoginFailure {
+    match error {
+        StoreError::NoSuchFolder => LoginFailure::NoSuchFolder,
         other => unavailable(other),
     }
 }

@@ -1,4 +1,5 @@
-//! A POP3 session: the maildrop is INBOX as it was at login.
+//! A POP3 session: the maildrop is a folder as it was at login, INBOX where the
+//! name at login says no other.
 //!
 //! [`Connection`] is a step machine: the shell reads octets, hands them to
 //! [`Connection::step`] with the [`Services`] and a [`Sink`], and waits as long
@@ -12,18 +13,20 @@ mod list;
 mod listing;
 mod login;
 mod out;
+mod place;
 mod quit;
 mod retr;
 mod rset;
 mod services;
 mod stat;
+mod surrogate;
 mod top;
 mod uidl;
 
 use std::net::IpAddr;
 
 use mailbox::{Mailbox, MailboxId, Uid};
-use pop3::{Code, Command, Event, Maildrop, Patience, Phrase, Reply, Session, Settings};
+use pop3::{Code, Command, Event, Form, Maildrop, Patience, Phrase, Reply, Session, Settings};
 
 use crate::gate::Opened;
 use crate::imap::Sink;
@@ -58,6 +61,8 @@ struct Open {
     /// The UIDs behind the message numbers.
     uids: Vec<Uid>,
     maildrop: Maildrop,
+    /// Said before the login, and so for all of it.
+    form: Form,
 }
 
 impl Connection {
@@ -120,7 +125,7 @@ impl Connection {
                 let reply = match login::run(&name, password, self.peer, services).await {
                     Ok(open) => {
                         let stat = open.maildrop.stat();
-                        self.open = Some(open);
+                        self.open = Some(Open { form: self.session.form(), ..open });
                         self.session.logged_in(stat)
                     }
                     Err(failure) => self.session.login_failed(failure),
