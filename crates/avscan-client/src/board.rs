@@ -27,8 +27,10 @@ pub(crate) type JobId = u64;
 /// What is to be done now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// Start a worker process.
-    Start(WorkerId),
+    /// Start a worker process that loads this.
+    Start(WorkerId, Source),
+    /// Keep what this worker has loaded.
+    Keep(WorkerId),
     /// Hand a message to a worker.
     Send(WorkerId, JobId),
     /// Let a worker end when it has nothing more to do.
@@ -39,6 +41,27 @@ pub(crate) enum Action {
     Answer(JobId, Answer),
     /// Tell who asked for a reload.
     Reloaded(Result<Hello, ReloadError>),
+}
+
+/// What a worker loads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// The signature folder as it is now.
+    Folder,
+    /// The kept copy of the last set that could be loaded.
+    Kept,
+}
+
+/// Whether a copy of the set in use is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Copy {
+    /// There is none.
+    None,
+    /// There is one of an earlier set.
+    Earlier,
+    /// It is what is in use: after a crash it is loaded again, whatever the
+    /// folder holds by then.
+    InUse,
 }
 
 /// What the one who waits is told.
@@ -102,6 +125,7 @@ enum Role {
 #[derive(Debug)]
 struct Worker {
     role: Role,
+    source: Source,
     since: Instant,
     flights: Vec<Flight>,
 }
@@ -120,6 +144,8 @@ pub(crate) struct Board {
     setbacks: u32,
     away: Option<String>,
     loaded: Option<Hello>,
+    copy: Copy,
+    refused: Option<String>,
     crashes: u64,
     reloads: u64,
     last_problem: Option<String>,
@@ -141,6 +167,8 @@ impl Board {
             setbacks: 0,
             away: None,
             loaded: None,
+            copy: Copy::None,
+            refused: None,
             crashes: 0,
             reloads: 0,
             last_problem: None,
@@ -153,6 +181,16 @@ impl Board {
     /// What is to be done since the last call.
     pub(crate) fn take_actions(&mut self) -> Vec<Action> {
         std::mem::take(&mut self.actions)
+    }
+
+    /// There is a copy of a set that an earlier process has loaded.
+    pub(crate) fn found_copy(&mut self) {
+        self.copy = Copy::Earlier;
+    }
+
+    /// What this worker has loaded is kept now.
+    pub(crate) fn kept(&mut self, id: WorkerId) {
+        self.copy = if self.serving() == Some(id) { Copy::InUse } else { Copy::Earlier };
     }
 
     /// Somebody brings a message.
@@ -179,7 +217,7 @@ impl Board {
             self.actions.push(Action::Reloaded(Err(ReloadError::UnderWay)));
             return;
         }
-        self.start(Role::Replacing, now);
+        self.start(Role::Replacing, Source::Folder, now);
     }
 
     /// A worker has loaded its engine.
@@ -194,6 +232,7 @@ impl Board {
                 self.away = None;
                 self.restart_at = None;
                 self.loaded = Some(hello.clone());
+                self.took_over(id);
                 if role == Role::Replacing {
                     self.reloads += 1;
                     self.setbacks = 0;
@@ -235,12 +274,28 @@ impl Board {
         if !matches!(role, Role::Loading | Role::Replacing | Role::Preparing(_)) {
             return;
         }
+        let source = self.workers.get(&id).map_or(Source::Folder, |worker| worker.source);
         self.last_problem = Some(reason.to_owned());
         self.set_role(id, Role::Ending, now);
+        if source == Source::Folder && !matches!(role, Role::Preparing(_)) {
+            self.refused = Some(reason.to_owned());
+        }
         match role {
+            Role::Loading if source == Source::Folder && self.copy != Copy::None => {
+                self.start(Role::Loading, Source::Kept, now);
+            }
             Role::Preparing(job) => self.answer_known(job, Answer::Error(ScanError::Away(reason.to_owned()))),
             Role::Replacing => self.actions.push(Action::Reloaded(Err(ReloadError::Refused(reason.to_owned())))),
-            _ => self.go_away(reason, now),
+            _ => {
+                // The next attempt begins with the folder again.
+                if self.copy == Copy::InUse {
+                    self.copy = Copy::Earlier;
+                }
+                match self.refused.clone().filter(|_| source == Source::Kept) {
+                    Some(folder) => self.go_away(&format!("{folder}; and of the copy: {reason}"), now),
+                    None => self.go_away(reason, now),
+                }
+            }
         }
         self.pump(now);
     }
@@ -320,6 +375,8 @@ impl Board {
         status.reloads = self.reloads;
         status.waiting = self.queue.len() + self.suspects.len();
         status.running = self.workers.values().map(|worker| worker.flights.len()).sum();
+        // Without any set the state says it.
+        status.refused = self.refused.clone().filter(|_| self.away.is_none());
         status.last_problem.clone_from(&self.last_problem);
     }
 
@@ -339,7 +396,7 @@ impl Board {
         let due = self.restart_at.is_none_or(|at| at <= now);
         if due && !self.is_coming() {
             self.restart_at = None;
-            self.start(Role::Loading, now);
+            self.start(Role::Loading, self.in_use(), now);
         }
         if let Some(id) = self.serving() {
             while self.workers.get(&id).is_some_and(|worker| worker.flights.len() < self.rules.threads) {
@@ -352,15 +409,33 @@ impl Board {
             && !self.workers.values().any(on_trial)
             && let Some(job) = self.suspects.pop_front()
         {
-            self.start(Role::Preparing(job), now);
+            self.start(Role::Preparing(job), self.in_use(), now);
         }
     }
 
-    fn start(&mut self, role: Role, now: Instant) {
+    /// Where the set in use can be loaded from again.
+    fn in_use(&self) -> Source {
+        if self.copy == Copy::InUse { Source::Kept } else { Source::Folder }
+    }
+
+    /// This worker serves now.
+    fn took_over(&mut self, id: WorkerId) {
+        if self.workers.get(&id).is_some_and(|worker| worker.source == Source::Kept) {
+            self.copy = Copy::InUse;
+            return;
+        }
+        self.refused = None;
+        if self.copy == Copy::InUse {
+            self.copy = Copy::Earlier;
+        }
+        self.actions.push(Action::Keep(id));
+    }
+
+    fn start(&mut self, role: Role, source: Source, now: Instant) {
         let id = self.next_worker;
         self.next_worker += 1;
-        self.workers.insert(id, Worker { role, since: now, flights: Vec::new() });
-        self.actions.push(Action::Start(id));
+        self.workers.insert(id, Worker { role, source, since: now, flights: Vec::new() });
+        self.actions.push(Action::Start(id, source));
     }
 
     fn send(&mut self, id: WorkerId, job: JobId, now: Instant) {

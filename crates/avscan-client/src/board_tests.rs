@@ -68,16 +68,24 @@ impl Game {
         status.state
     }
 
+    fn refused(&self) -> Option<String> {
+        let mut status = crate::status::Status::starting();
+        self.board.describe(&mut status);
+        status.refused
+    }
+
     #[track_caller]
     fn expect(&mut self, expected: &str) {
-        let words: Vec<_> = self.board.take_actions().into_iter().map(word).collect();
+        let words: Vec<_> = self.board.take_actions().into_iter().map(word).filter(|word| !word.is_empty()).collect();
         assert_eq!(words.join(", "), expected);
     }
 }
 
 fn word(action: Action) -> String {
     match action {
-        Action::Start(worker) => format!("start {worker}"),
+        Action::Start(worker, Source::Folder) => format!("start {worker}"),
+        Action::Start(worker, Source::Kept) => format!("start {worker} from the copy"),
+        Action::Keep(_) => String::new(),
         Action::Send(worker, job) => format!("send {job} to {worker}"),
         Action::Close(worker) => format!("close {worker}"),
         Action::Kill(worker) => format!("kill {worker}"),
@@ -257,6 +265,77 @@ fn a_broken_set_leaves_the_old_one_in_use() {
 }
 
 #[test]
+fn after_a_crash_the_set_in_use_is_loaded_again() {
+    let mut game = Game::serving();
+    game.board.kept(1);
+    // A broken folder changes nothing, but is said.
+    game.board.reload(game.now);
+    game.board.load_failed(2, "bad.ndb", game.now);
+    game.expect("start 2, not reloaded: the new signature set cannot be loaded: bad.ndb");
+    assert_eq!(game.refused().as_deref(), Some("bad.ndb"));
+    game.submit(1);
+    game.died(1);
+    game.expect("send 1 to 1, start 3 from the copy, start 4 from the copy");
+    game.hello(3);
+    game.hello(4);
+    game.expect("send 1 to 4");
+    assert_eq!((game.state(), game.refused().as_deref()), (State::Ready, Some("bad.ndb")));
+    game.board.reload(game.now);
+    game.hello(5);
+    game.expect("start 5, close 3, reloaded 5");
+    assert_eq!(game.refused(), None);
+    // The copy of that one is not made yet.
+    game.died(5);
+    game.expect("start 6");
+}
+
+#[test]
+fn a_copy_that_comes_late_is_none_of_the_set_in_use() {
+    let mut game = Game::serving();
+    game.board.reload(game.now);
+    game.hello(2);
+    game.board.kept(1);
+    game.died(2);
+    game.expect("start 2, close 1, reloaded 2, start 3");
+    // The folder is broken meanwhile.
+    game.board.load_failed(3, "bad.ndb", game.now);
+    game.expect("start 4 from the copy");
+}
+
+#[test]
+fn a_start_with_a_broken_folder_takes_the_copy() {
+    let mut game = Game::new();
+    game.board.found_copy();
+    let job = game.submit(1);
+    game.board.load_failed(1, "bad.ndb", game.now);
+    game.expect("start 1, start 2 from the copy");
+    assert_eq!(game.state(), State::Loading);
+    game.hello(2);
+    game.expect("send 1 to 2");
+    assert_eq!((game.state(), game.refused().as_deref()), (State::Ready, Some("bad.ndb")));
+    game.clean(2, job);
+    game.died(2);
+    game.expect("1 clean, start 3 from the copy");
+}
+
+#[test]
+fn a_copy_that_is_broken_too_does_not_hide_the_folder() {
+    let mut game = Game::new();
+    game.board.found_copy();
+    for (worker, pause) in [(1, 1), (3, 2), (5, 4)] {
+        game.expect(&format!("start {worker}"));
+        game.board.load_failed(worker, "bad.ndb", game.now);
+        game.expect(&format!("start {} from the copy", worker + 1));
+        game.board.load_failed(worker + 1, "bad copy", game.now);
+        game.expect("");
+        assert_eq!((game.state(), game.refused()), (State::Away("bad.ndb; and of the copy: bad copy".into()), None));
+        game.pass(SECOND * pause);
+    }
+    game.hello(7);
+    assert_eq!((game.state(), game.refused()), (State::Ready, None));
+}
+
+#[test]
 fn a_slow_load_is_a_failed_one() {
     let mut game = Game::serving();
     game.board.reload(game.now);
@@ -375,6 +454,7 @@ enum Event {
     LoadFailed(u64),
     Died(u64),
     Scanned(u64),
+    Kept(u64),
     Pass(u64),
 }
 
@@ -386,6 +466,7 @@ fn events() -> impl Strategy<Value = Event> {
         1 => any::<u64>().prop_map(Event::LoadFailed),
         2 => any::<u64>().prop_map(Event::Died),
         4 => any::<u64>().prop_map(Event::Scanned),
+        1 => any::<u64>().prop_map(Event::Kept),
         2 => (1..20_000_u64).prop_map(Event::Pass),
     ]
 }
@@ -403,7 +484,8 @@ impl World {
     fn follow(&mut self, actions: Vec<Action>) {
         for action in actions {
             match action {
-                Action::Start(worker) => self.running.push(worker),
+                Action::Start(worker, _) => self.running.push(worker),
+                Action::Keep(worker) => assert!(self.running.contains(&worker)),
                 Action::Send(worker, job) => {
                     assert!(!self.answers.contains_key(&job), "an answered message is not sent");
                     self.sent.push((worker, job));
@@ -460,6 +542,11 @@ fn happen(game: &mut Game, world: &mut World, event: &Event) -> u32 {
                 let at = usize::try_from(number % world.sent.len() as u64).unwrap();
                 let (worker, job) = world.sent.swap_remove(at);
                 game.clean(worker, job);
+            }
+        }
+        Event::Kept(number) => {
+            if let Some(worker) = world.pick(*number) {
+                game.board.kept(worker);
             }
         }
         Event::Pass(millis) => {

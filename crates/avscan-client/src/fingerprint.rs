@@ -37,6 +37,11 @@ impl Fingerprint {
         Self { files: files.into_iter().map(file).collect() }
     }
 
+    /// The names of all files.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.files.keys().map(String::as_str)
+    }
+
     /// The names of the files that are new, different or gone since then.
     #[must_use]
     pub fn changes_since(&self, then: &Self) -> Vec<String> {

@@ -7,6 +7,19 @@ use avscan_wire::{Limits, Options, Sandbox};
 
 use crate::error::StartError;
 
+/// The copy of the last good signature set, in a folder of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Copies {
+    /// There is none: a broken signature folder leaves no scanner.
+    None,
+    /// Another process keeps it here: it is loaded where the signature folder
+    /// cannot be.
+    Read(PathBuf),
+    /// It is kept here: at most one scanner at a time may do so. Workers load
+    /// copies only.
+    Keep(PathBuf),
+}
+
 /// The scanner's settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -14,6 +27,8 @@ pub struct Settings {
     pub worker: PathBuf,
     /// The folder of signature files.
     pub signatures: PathBuf,
+    /// The copy of the last set that could be loaded.
+    pub copies: Copies,
     /// Where each worker gets a folder of its own for what libclamav unpacks;
     /// should be in memory.
     pub scratch: PathBuf,
@@ -35,12 +50,14 @@ pub struct Settings {
 
 impl Settings {
     /// The usual settings for a worker and a signature folder: two messages at
-    /// once, 512 may wait, scratch in `/dev/shm`, the sandbox required.
+    /// once, 512 may wait, scratch in `/dev/shm`, the sandbox required, no copy
+    /// kept.
     #[must_use]
     pub fn new(worker: PathBuf, signatures: PathBuf) -> Self {
         Self {
             worker,
             signatures,
+            copies: Copies::None,
             scratch: PathBuf::from("/dev/shm"),
             sandbox: Sandbox::Required,
             limits: Limits::default(),
@@ -51,9 +68,22 @@ impl Settings {
         }
     }
 
+    /// The same for the server, which keeps the copy that others read.
+    #[must_use]
+    pub fn keeping(mut self) -> Self {
+        if let Copies::Read(folder) = self.copies {
+            self.copies = Copies::Keep(folder);
+        }
+        self
+    }
+
     /// The same with paths from the root: a worker starts in another folder.
     pub(crate) fn absolute(mut self) -> Self {
-        for path in [&mut self.worker, &mut self.signatures, &mut self.scratch] {
+        let copies = match &mut self.copies {
+            Copies::None => None,
+            Copies::Read(folder) | Copies::Keep(folder) => Some(folder),
+        };
+        for path in [&mut self.worker, &mut self.signatures, &mut self.scratch].into_iter().chain(copies) {
             // Fails for an empty path only, which then fails by name.
             if let Ok(absolute) = std::path::absolute(&*path) {
                 *path = absolute;
@@ -79,14 +109,8 @@ impl Settings {
         Ok(())
     }
 
-    pub(crate) fn options(&self, scratch: PathBuf) -> Options {
-        Options {
-            signatures: self.signatures.clone(),
-            scratch,
-            threads: self.threads,
-            sandbox: self.sandbox,
-            limits: self.limits,
-        }
+    pub(crate) fn options(&self, signatures: PathBuf, scratch: PathBuf) -> Options {
+        Options { signatures, scratch, threads: self.threads, sandbox: self.sandbox, limits: self.limits }
     }
 }
 

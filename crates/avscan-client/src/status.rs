@@ -22,6 +22,9 @@ pub struct Status {
     pub waiting: usize,
     /// Messages that are being scanned.
     pub running: usize,
+    /// Why the signature folder as it is cannot be loaded, while an earlier set
+    /// is in use; `None` where the set in use is that of the folder.
+    pub refused: Option<String>,
     /// The last failure to load, crash or hang, as one sentence.
     pub last_problem: Option<String>,
 }
@@ -49,6 +52,7 @@ impl Status {
             reloads: 0,
             waiting: 0,
             running: 0,
+            refused: None,
             last_problem: None,
         }
     }

@@ -10,12 +10,13 @@ use avscan_wire::{Hello, Outcome as Finding, Prefix, Report, Request};
 use mail::Text;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::board::{Action, Answer, Board, JobId, Rules, WorkerId};
+use crate::board::{Action, Answer, Board, JobId, Rules, Source, WorkerId};
 use crate::error::{ReloadError, ScanError};
+use crate::kept::Store;
 use crate::scanner::{Message, Outcome, Scan};
-use crate::settings::Settings;
+use crate::settings::{Copies, Settings};
 use crate::status::{State, Status};
-use crate::worker::{self, Event, Order};
+use crate::worker::{self, Event, Load, Order};
 
 /// What the door asks for.
 #[derive(Debug)]
@@ -34,6 +35,7 @@ pub(crate) struct Supervisor {
     jobs: HashMap<JobId, Job>,
     next_job: JobId,
     workers: HashMap<WorkerId, Handle>,
+    copies: Option<Arc<Store>>,
     reloads: Vec<oneshot::Sender<Result<Hello, ReloadError>>>,
     waiting_ready: Vec<oneshot::Sender<Result<Hello, ScanError>>>,
     events: mpsc::UnboundedSender<(WorkerId, Event)>,
@@ -69,6 +71,7 @@ impl Supervisor {
             jobs: HashMap::new(),
             next_job: 1,
             workers: HashMap::new(),
+            copies: None,
             reloads: Vec::new(),
             waiting_ready: Vec::new(),
             events,
@@ -78,8 +81,7 @@ impl Supervisor {
 
     /// Runs until it is told to stop, or until nobody is left to tell it.
     pub(crate) async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
-        let scratch = self.settings.scratch.clone();
-        let _ = tokio::task::spawn_blocking(move || crate::scratch::sweep(&scratch)).await;
+        self.prepare().await;
         loop {
             self.act();
             let wake = self.board.next_wake();
@@ -96,6 +98,27 @@ impl Supervisor {
                 Some((id, event)) = self.incoming.recv() => self.event(id, event),
                 () = sleep_until(wake) => self.board.tick(Instant::now()),
             }
+        }
+    }
+
+    /// Clears what an earlier process has left, and finds the copy that it kept.
+    async fn prepare(&mut self) {
+        let settings = Arc::clone(&self.settings);
+        let prepared = tokio::task::spawn_blocking(move || {
+            crate::scratch::sweep(&settings.scratch);
+            match &settings.copies {
+                Copies::None => None,
+                Copies::Read(folder) => Some(Store::read(folder)),
+                Copies::Keep(folder) => Store::open(folder)
+                    .inspect_err(|error| {
+                        tracing::error!(%error, folder = %folder.display(), "no copy of the signatures can be kept");
+                    })
+                    .ok(),
+            }
+        });
+        self.copies = prepared.await.ok().flatten().map(Arc::new);
+        if self.copies.as_ref().is_some_and(|copies| copies.good().is_some()) {
+            self.board.found_copy();
         }
     }
 
@@ -145,6 +168,7 @@ impl Supervisor {
             Event::Report(Report::Scanned { id: job, outcome, millis }) => {
                 self.board.scanned(id, job, outcome, millis, now);
             }
+            Event::Kept => self.board.kept(id),
             Event::Ended(how) => {
                 tracing::debug!(worker = id, how, "scanner worker ended");
                 self.workers.remove(&id);
@@ -159,7 +183,8 @@ impl Supervisor {
         let mut answers = Vec::new();
         for action in self.board.take_actions() {
             match action {
-                Action::Start(id) => self.start(id),
+                Action::Start(id, source) => self.start(id, source),
+                Action::Keep(id) => self.order(id, Order::Keep),
                 Action::Send(id, job) => self.send(id, job),
                 Action::Close(id) => self.order(id, Order::Close),
                 Action::Kill(id) => self.order(id, Order::Kill),
@@ -171,7 +196,7 @@ impl Supervisor {
             match action {
                 Action::Answer(job, answer) => self.answer(job, answer),
                 Action::Reloaded(result) => self.reloaded(result),
-                Action::Start(_) | Action::Send(..) | Action::Close(_) | Action::Kill(_) => {}
+                Action::Start(..) | Action::Keep(_) | Action::Send(..) | Action::Close(_) | Action::Kill(_) => {}
             }
         }
     }
@@ -182,10 +207,11 @@ impl Supervisor {
         }
     }
 
-    fn start(&mut self, id: WorkerId) {
+    fn start(&mut self, id: WorkerId, source: Source) {
         let (orders, receiver) = mpsc::unbounded_channel();
         self.workers.insert(id, Handle { orders, pid: None });
-        tokio::spawn(worker::run(id, Arc::clone(&self.settings), receiver, self.events.clone()));
+        let load = Load { source, settings: Arc::clone(&self.settings), copies: self.copies.clone() };
+        tokio::spawn(worker::run(id, load, receiver, self.events.clone()));
     }
 
     fn send(&self, worker: WorkerId, id: JobId) {
@@ -222,6 +248,7 @@ impl Supervisor {
     fn show(&mut self) {
         let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
         let before = status.last_problem.take();
+        let refused_before = status.refused.take();
         self.board.describe(&mut status);
         status.pid = self.board.serving().and_then(|id| self.workers.get(&id)).and_then(|handle| handle.pid);
         status.pids = self.workers.values().filter_map(|handle| handle.pid).collect();
@@ -229,6 +256,11 @@ impl Supervisor {
             && let Some(problem) = &status.last_problem
         {
             tracing::warn!(problem, crashes = status.crashes, "scanner worker problem");
+        }
+        if refused_before != status.refused
+            && let (Some(reason), State::Ready) = (&status.refused, &status.state)
+        {
+            tracing::error!(reason, "the signature folder cannot be loaded; the last good set stays in use");
         }
         let settled = match (&status.state, &status.loaded) {
             (State::Ready, Some(hello)) => Ok(hello.clone()),

@@ -14,15 +14,18 @@ use tokio::io::Interest;
 use tokio::net::UnixDatagram;
 use tokio::sync::mpsc;
 
-use crate::board::WorkerId;
+use crate::board::{Source, WorkerId};
+use crate::kept::{Set, Store};
 use crate::scratch::Scratch;
-use crate::settings::Settings;
+use crate::settings::{Copies, Settings};
 
 /// What a worker's task is told.
 #[derive(Debug)]
 pub(crate) enum Order {
     /// Scan the message in this file.
     Scan(Request, Arc<OwnedFd>),
+    /// Keep the copy of what it has loaded.
+    Keep,
     /// End after what is under way.
     Close,
     /// End now.
@@ -36,19 +39,28 @@ pub(crate) enum Event {
     Started(u32),
     /// It sent a packet.
     Report(Report),
+    /// The copy of what it has loaded is kept.
+    Kept,
     /// It has ended and has been waited for; how it ended.
     Ended(String),
+}
+
+/// What a worker is to load.
+pub(crate) struct Load {
+    pub(crate) source: Source,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) copies: Option<Arc<Store>>,
 }
 
 /// Runs one worker from its start to its end. The last event is always
 /// [`Event::Ended`].
 pub(crate) async fn run(
     id: WorkerId,
-    settings: Arc<Settings>,
+    load: Load,
     mut orders: mpsc::UnboundedReceiver<Order>,
     events: mpsc::UnboundedSender<(WorkerId, Event)>,
 ) {
-    let how = match tokio::task::spawn_blocking(move || Process::start(id, &settings)).await {
+    let how = match tokio::task::spawn_blocking(move || Process::start(id, load)).await {
         Ok(Ok((process, socket))) => {
             let _ = events.send((id, Event::Started(process.child.id())));
             let why = converse(id, &process, socket, &mut orders, &events).await;
@@ -80,7 +92,7 @@ async fn converse(
         tokio::select! {
             received = receive(&socket) => match received {
                 Ok(Some(frame)) => match Report::decode(&frame) {
-                    Ok(report) => events.send((id, Event::Report(report))).ok()?,
+                    Ok(report) => events.send((id, Event::Report(process.own_words(report)))).ok()?,
                     Err(error) => return Some(error.to_string()),
                 },
                 // A reset is a process that died with requests unread.
@@ -95,6 +107,7 @@ async fn converse(
                         tracing::debug!(worker = id, %error, "a request did not reach the scanner worker");
                     }
                 }
+                Some(Order::Keep) => process.keep(id, events.clone()),
                 Some(Order::Close) => {
                     let _ = net::shutdown(&socket, net::Shutdown::Write);
                 }
@@ -131,28 +144,73 @@ fn send_now(socket: BorrowedFd<'_>, frame: &[u8], file: BorrowedFd<'_>) -> io::R
     Ok(())
 }
 
-/// A child process with its scratch folder.
+/// A child process with its scratch folder and, where it loads one, its copy of
+/// the signatures.
 struct Process {
     child: Child,
     scratch: Scratch,
+    set: Option<Arc<Set>>,
+    load: Load,
+}
+
+impl Load {
+    /// The copy to load; none to load the folder itself.
+    fn set(&self, id: WorkerId) -> io::Result<Option<Arc<Set>>> {
+        let Some(copies) = &self.copies else { return Ok(None) };
+        match (self.source, &self.settings.copies) {
+            (Source::Kept, _) => copies.good().map(Some).ok_or_else(|| io::ErrorKind::NotFound.into()),
+            (Source::Folder, Copies::Keep(_)) => match copies.copy(&self.settings.signatures, id) {
+                Ok(set) => Ok(Some(set)),
+                Err(error) => {
+                    // A full disk must not end the scanner: the folder is there.
+                    tracing::warn!(worker = id, %error, "the signatures cannot be copied; they are loaded as they are");
+                    Ok(None)
+                }
+            },
+            (Source::Folder, _) => Ok(None),
+        }
+    }
 }
 
 impl Process {
     /// Starts the worker with an empty environment. Our end of the socket pair
     /// does not block; the worker's does.
-    fn start(id: WorkerId, settings: &Settings) -> io::Result<(Self, OwnedFd)> {
+    fn start(id: WorkerId, load: Load) -> io::Result<(Self, OwnedFd)> {
+        let settings = &load.settings;
+        let set = load.set(id)?;
+        let signatures = set.as_ref().map_or(&*settings.signatures, |set| set.path()).to_owned();
         let scratch = Scratch::create(&settings.scratch, id)?;
         let (ours, theirs) =
             net::socketpair(AddressFamily::UNIX, net::SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
         rustix::io::ioctl_fionbio(&ours, true)?;
         let child = Command::new(&settings.worker)
-            .args(settings.options(scratch.path().to_owned()).to_args())
+            .args(settings.options(signatures, scratch.path().to_owned()).to_args())
             .env_clear()
             .current_dir("/")
             .stdin(Stdio::from(theirs))
             .stdout(Stdio::null())
             .spawn()?;
-        Ok((Self { child, scratch }, ours))
+        Ok((Self { child, scratch, set, load }, ours))
+    }
+
+    /// What is wrong is wrong in the folder, not in our copy of it.
+    fn own_words(&self, report: Report) -> Report {
+        match (report, &self.set) {
+            (Report::LoadFailed(text), Some(set)) if self.load.source == Source::Folder => {
+                let (copy, folder) = (set.path().to_string_lossy(), self.load.settings.signatures.to_string_lossy());
+                Report::LoadFailed(text.replace(&*copy, &folder))
+            }
+            (report, _) => report,
+        }
+    }
+
+    /// Keeps the copy beside everything else: the disk may take its time.
+    fn keep(&self, id: WorkerId, events: mpsc::UnboundedSender<(WorkerId, Event)>) {
+        let (Some(copies), Some(set)) = (self.load.copies.clone(), self.set.clone()) else { return };
+        tokio::task::spawn_blocking(move || match copies.keep(&set) {
+            Ok(()) => drop(events.send((id, Event::Kept))),
+            Err(error) => tracing::error!(worker = id, %error, "the copy of the signatures cannot be kept"),
+        });
     }
 
     /// Sends SIGKILL. It is safe against a recycled number: the child has not
@@ -175,7 +233,7 @@ impl Process {
         }
         self.kill();
         let status = self.child.wait().map_or_else(|error| error.to_string(), |status| status.to_string());
-        drop(self.scratch);
+        drop((self.scratch, self.set));
         status
     }
 }

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use avscan_client::{
-    Confinement, Hello, Limit, Message, Outcome, Prefix, ReloadError, ScanError, Scanner, Settings, State,
+    Confinement, Copies, Hello, Limit, Message, Outcome, Prefix, ReloadError, ScanError, Scanner, Settings, State,
 };
 use avscan_wire::{Options, Report, Request};
 use rustix::net::{self, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags};
@@ -23,7 +23,7 @@ fn main() {
     if let Ok(options) = Options::from_args(args) {
         return work(&options);
     }
-    let tests: [(&str, fn(&Path)); 9] = [
+    let tests: [(&str, fn(&Path)); 11] = [
         ("findings_come_back", findings_come_back),
         ("the_guilty_one_is_told_from_the_innocent", the_guilty_one_is_told_from_the_innocent),
         ("the_third_time_it_is_poison", the_third_time_it_is_poison),
@@ -32,6 +32,8 @@ fn main() {
         ("a_worker_that_lies_is_left", a_worker_that_lies_is_left),
         ("many_wait_their_turn", many_wait_their_turn),
         ("a_set_that_cannot_be_loaded", a_set_that_cannot_be_loaded),
+        ("a_broken_set_and_a_killed_worker", a_broken_set_and_a_killed_worker),
+        ("without_room_for_a_copy_it_scans", without_room_for_a_copy_it_scans),
         ("scanners_that_are_dropped_end", scanners_that_are_dropped_end),
     ];
     for (name, test) in tests {
@@ -247,6 +249,76 @@ fn a_set_that_cannot_be_loaded(folder: &Path) {
         fs::write(set.join("broken"), "").unwrap();
         let (first, second) = tokio::join!(scanner.reload(), scanner.reload());
         assert_eq!((first, second), (Err(ReloadError::Refused("broken".into())), Err(ReloadError::UnderWay)));
+        assert_eq!(scan(&scanner, "x").await, Ok(Outcome::Clean));
+    });
+}
+
+/// Kills the serving worker and waits for the next one.
+async fn kill_serving(scanner: &Scanner) {
+    let pid = scanner.status().pid.unwrap();
+    let process = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    rustix::process::kill_process(process, rustix::process::Signal::KILL).unwrap();
+    until("another worker serves", || {
+        let status = scanner.status();
+        status.state == State::Ready && status.pid.is_some_and(|now| now != pid)
+    })
+    .await;
+}
+
+async fn until(what: &str, done: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !done() {
+        assert!(began.elapsed() < Duration::from_secs(60), "{what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+fn a_broken_set_and_a_killed_worker(folder: &Path) {
+    let (set, kept) = (folder.join("signatures"), folder.join("kept"));
+    let keeping = || Settings { copies: Copies::Keep(folder.join("kept")), ..settings(folder) };
+    let signatures = |scanner: &Scanner| scanner.status().loaded.unwrap().signatures;
+    fs::write(set.join("one"), "").unwrap();
+    run(keeping(), async |scanner| {
+        scanner.ready().await.unwrap();
+        until("a copy is kept", || kept.join("good").exists()).await;
+        fs::write(set.join("broken"), "").unwrap();
+        assert_eq!(scanner.reload().await, Err(ReloadError::Refused("broken".into())));
+        kill_serving(&scanner).await;
+        assert_eq!(scan(&scanner, "x").await, Ok(Outcome::Clean));
+        assert_eq!((signatures(&scanner), scanner.status().refused.as_deref()), (1, Some("broken")));
+        // A trial alone has the copy, too.
+        assert_eq!(scan(&scanner, "crash").await, Err(ScanError::Crashed));
+    });
+    // The server starts with it, and so does a command beside the server.
+    let reading = Settings { copies: Copies::Read(folder.join("kept")), ..settings(folder) };
+    for start in [keeping(), reading] {
+        run(start, async |scanner| {
+            assert_eq!(scanner.ready().await.map(|hello| hello.signatures), Ok(1));
+            assert_eq!(scanner.status().refused.as_deref(), Some("broken"));
+            assert!(scan(&scanner, "virus").await.is_ok());
+        });
+    }
+    run(keeping(), async |scanner| {
+        scanner.ready().await.unwrap();
+        fs::rename(set.join("broken"), set.join("two")).unwrap();
+        assert_eq!(scanner.reload().await.map(|hello| hello.signatures), Ok(2));
+        assert_eq!(scanner.status().refused, None);
+        let good = || fs::read_dir(kept.join("good")).map_or(0, Iterator::count);
+        until("the new set is kept", || good() == 2).await;
+        fs::write(set.join("crash"), "").unwrap();
+        kill_serving(&scanner).await;
+        assert_eq!((signatures(&scanner), scan(&scanner, "x").await), (2, Ok(Outcome::Clean)));
+    });
+    let left: Vec<_> = fs::read_dir(&kept).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left.len(), 2, "one set and its name: {left:?}");
+}
+
+fn without_room_for_a_copy_it_scans(folder: &Path) {
+    fs::write(folder.join("signatures").join("one"), "").unwrap();
+    fs::write(folder.join("kept"), "no folder").unwrap();
+    run(Settings { copies: Copies::Keep(folder.join("kept")), ..settings(folder) }, async |scanner| {
+        assert_eq!(scanner.ready().await.map(|hello| hello.signatures), Ok(1));
+        kill_serving(&scanner).await;
         assert_eq!(scan(&scanner, "x").await, Ok(Outcome::Clean));
     });
 }

@@ -4,7 +4,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use avscan_wire::{Limit, Limits, Outcome, Prefix, Request};
 use clamav_rs::ClamError;
 use clamav_rs::engine::ScanResult;
+use clamav_rs::fmap::Fmap;
 use clamav_sys::cl_error_t;
-use rustix::fs::{MemfdFlags, memfd_create};
 
 use crate::collect;
 use crate::embedded::{self, Bounds};
@@ -72,14 +72,17 @@ impl Scanner {
         if request.length > self.limits.max_file {
             return Outcome::Unscannable(Limit::Size);
         }
-        match self.scan_all(File::from(file), request, until) {
+        match self.scan_all(&File::from(file), request, until) {
             Ok(outcome) => outcome,
             Err(error) => Outcome::Failed(error.to_string()),
         }
     }
 
-    fn scan_all(&self, file: File, request: &Request, until: Instant) -> io::Result<Outcome> {
-        let message = read(&file, request.length)?;
+    fn scan_all(&self, file: &File, request: &Request, until: Instant) -> io::Result<Outcome> {
+        // The prefix stays in front of it, so that no second copy is made where
+        // it is needed.
+        let framed = read(file, request.length)?;
+        let message = &framed[PREFIX.len()..];
         let mut work = Work {
             waiting: VecDeque::new(),
             seen: HashSet::new(),
@@ -89,13 +92,9 @@ impl Scanner {
             until,
             worst: Outcome::Clean,
         };
-        let in_place = request.prefix == Prefix::Ours
-            && self.loaded.known_types
-            && begins_as_mail(&message)
-            && file.metadata()?.len() == request.length;
-        let first = if in_place { file } else { with_prefix(&message)? };
-        self.one(&first, &message, 0, &mut work);
-        drop(first);
+        let as_it_is = request.prefix == Prefix::Ours && self.loaded.known_types && begins_as_mail(message);
+        self.one(if as_it_is { message } else { &framed }, message, 0, &mut work);
+        drop(framed);
         while let Some((inner, depth)) = work.waiting.pop_front() {
             if matches!(work.worst, Outcome::Found(_)) {
                 break;
@@ -104,17 +103,26 @@ impl Scanner {
                 work.note(Outcome::Unscannable(Limit::Time));
                 break;
             }
-            self.one(&with_prefix(&inner)?, &inner, depth, &mut work);
+            let framed = [PREFIX, &inner].concat();
+            drop(inner);
+            self.one(&framed, &framed[PREFIX.len()..], depth, &mut work);
         }
         Ok(work.worst)
     }
 
-    /// Scans one message and adds those inside it to the work.
-    fn one(&self, file: &File, message: &[u8], depth: u32, work: &mut Work) {
+    /// Scans one message, as `framed` for libclamav, and adds those inside it to
+    /// the work. Memory is scanned rather than a file: it is here anyway, and a
+    /// file of our own would be made, filled, mapped and read again for nothing.
+    fn one(&self, framed: &[u8], message: &[u8], depth: u32, work: &mut Work) {
         let mut settings = scan_settings();
+        let map = match Fmap::new_from_memory(framed.as_ptr(), framed.len() as u64) {
+            Ok(map) => map,
+            Err(error) => return work.note(Outcome::Failed(error.to_string())),
+        };
         // The name is `None`: clamav-rs frees a name before the library reads it.
         let (result, met, complete) =
-            collect::during(work.room, || self.loaded.engine.scan_fileobj(file, &mut settings, None));
+            collect::during(work.room, || self.loaded.engine.scan_map(&map, None, &mut settings));
+        drop(map);
         work.note(outcome(result));
         if !complete {
             work.note(Outcome::Unscannable(Limit::Size));
@@ -171,22 +179,18 @@ fn begins_as_mail(message: &[u8]) -> bool {
     head.starts_with(b"Received: ") && !MAGICS_INSIDE.iter().any(inside)
 }
 
+/// The prefix and the message.
 fn read(file: &File, length: u64) -> io::Result<Vec<u8>> {
     let metadata = file.metadata()?;
     if !metadata.is_file() || metadata.len() < length {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "the message's file is shorter than was said"));
     }
     let length = usize::try_from(length).map_err(|_| io::ErrorKind::InvalidInput)?;
-    let mut message = vec![0; length];
-    file.read_exact_at(&mut message, 0)?;
-    Ok(message)
-}
-
-fn with_prefix(message: &[u8]) -> io::Result<File> {
-    let mut file = File::from(memfd_create("message", MemfdFlags::CLOEXEC)?);
-    file.write_all(PREFIX)?;
-    file.write_all(message)?;
-    Ok(file)
+    let mut framed = vec![0; PREFIX.len() + length];
+    let (prefix, message) = framed.split_at_mut(PREFIX.len());
+    prefix.copy_from_slice(PREFIX);
+    file.read_exact_at(message, 0)?;
+    Ok(framed)
 }
 
 fn outcome(result: Result<ScanResult, ClamError>) -> Outcome {
@@ -235,7 +239,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_cannot_be_mistaken_is_scanned_in_place() {
+    fn only_what_cannot_be_mistaken_is_scanned_as_it_is() {
         assert!(PREFIX.len() > MAGIC);
         let at = |offset: usize, magic: &str| format!("Received: x\n{}{magic}", " ".repeat(offset)).into_bytes();
         for (message, expected) in [

@@ -220,6 +220,9 @@ pub unsafe fn cl_scanmap_callback(
     options: *mut cl_scan_options,
     context: *mut c_void,
 ) -> cl_error_t {
+    // clamav-rs passes null, which not every version expects.
+    let mut unread = 0;
+    let scanned = if scanned.is_null() { &raw mut unread } else { scanned };
     // SAFETY: as the caller promises.
     let code = unsafe { ffi::cl_scanmap_callback(map, name, virus.cast(), scanned, engine, options, context) };
     cl_error_t::checked(code)

@@ -18,6 +18,8 @@ pub trait Ticker {
 pub trait Sets {
     /// What the folder looks like.
     fn fingerprint(&self) -> impl Future<Output = io::Result<Fingerprint>> + Send;
+    /// Whether the folder could not be loaded while an earlier set is in use.
+    fn is_refused(&self) -> bool;
     /// Loads it; the old set stays in use if that fails.
     fn reload(&self) -> impl Future<Output = Result<Hello, ReloadError>> + Send;
 }
@@ -25,6 +27,10 @@ pub trait Sets {
 impl Sets for Scanner {
     fn fingerprint(&self) -> impl Future<Output = io::Result<Fingerprint>> + Send {
         Self::fingerprint(self)
+    }
+
+    fn is_refused(&self) -> bool {
+        self.status().refused.is_some()
     }
 
     fn reload(&self) -> impl Future<Output = Result<Hello, ReloadError>> + Send {
@@ -54,6 +60,9 @@ pub async fn watch(sets: &impl Sets, ticker: &mut impl Ticker) {
             watcher = Some(Watcher::new(folder));
             continue;
         };
+        if sets.is_refused() {
+            watcher.began_refused(now);
+        }
         match watcher.tick(folder, now) {
             Step::Wait => continue,
             Step::Load(files) => tracing::info!(?files, "the signature set has changed and is loaded"),
@@ -96,6 +105,7 @@ mod tests {
         sizes: Mutex<Vec<u64>>,
         last: Mutex<u64>,
         loads: Mutex<Vec<u64>>,
+        began_refused: bool,
         answer: fn(u64) -> Result<(), ReloadError>,
     }
 
@@ -104,6 +114,10 @@ mod tests {
             let size = self.sizes.lock().unwrap().remove(0);
             *self.last.lock().unwrap() = size;
             if size == 0 { Err(io::ErrorKind::NotFound.into()) } else { Ok(Fingerprint::made_up([("a", size)])) }
+        }
+
+        fn is_refused(&self) -> bool {
+            self.began_refused && self.loads.lock().unwrap().is_empty()
         }
 
         async fn reload(&self) -> Result<Hello, ReloadError> {
@@ -133,8 +147,12 @@ mod tests {
     }
 
     fn check(sizes: &[u64], answer: fn(u64) -> Result<(), ReloadError>, loads: &[u64]) {
-        let played =
-            Played { sizes: Mutex::new(sizes.to_vec()), last: Mutex::new(0), loads: Mutex::new(Vec::new()), answer };
+        play(sizes, answer, false, loads);
+    }
+
+    fn play(sizes: &[u64], answer: fn(u64) -> Result<(), ReloadError>, began_refused: bool, loads: &[u64]) {
+        let (sizes_left, last) = (Mutex::new(sizes.to_vec()), Mutex::new(0));
+        let played = Played { sizes: sizes_left, last, loads: Mutex::new(Vec::new()), began_refused, answer };
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(watch(&played, &mut Seconds(Instant::now(), sizes.len())));
         assert_eq!(*played.loads.lock().unwrap(), loads, "{sizes:?}");
@@ -160,6 +178,12 @@ mod tests {
         let mut long = vec![1];
         long.extend([2; 40]);
         check(&long, refuse_2, &[2, 2]);
+    }
+
+    #[test]
+    fn a_set_that_was_broken_at_the_start_is_tried_again() {
+        play(&[1; 40], |_| Ok(()), true, &[1]);
+        play(&[1, 1, 2, 2, 2, 2, 2], |_| Ok(()), true, &[2]);
     }
 
     #[test]

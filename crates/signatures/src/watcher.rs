@@ -81,6 +81,12 @@ impl Watcher {
         pause
     }
 
+    /// What the scanner began with was refused, and it serves with an earlier
+    /// set: it is tried again, as one that was refused later is.
+    pub fn began_refused(&mut self, now: Instant) {
+        self.refused.get_or_insert((1, now + FIRST_PAUSE));
+    }
+
     /// What was seen has been tried. Returns whether it was something new.
     fn settle(&mut self) -> bool {
         let seen = self.seen.take();
@@ -135,6 +141,21 @@ mod tests {
         for (after, size) in [(0, 2), (1, 1), (2, 2), (3, 2)] {
             assert_eq!(watcher.tick(set(size), start + SECOND * after), Step::Wait);
         }
+    }
+
+    #[test]
+    fn a_set_that_is_refused_at_the_start_is_tried_again() {
+        let start = Instant::now();
+        let mut watcher = Watcher::new(set(1));
+        watcher.began_refused(start);
+        watcher.began_refused(start + SECOND * 20);
+        assert_eq!(watcher.tick(set(1), start + SECOND * 29), Step::Wait);
+        assert_eq!(watcher.tick(set(1), start + SECOND * 30), Step::Retry);
+        assert_eq!(watcher.refused(start + SECOND * 30), FIRST_PAUSE * 2);
+        // A fixed one does not wait for that.
+        watcher.tick(set(2), start + SECOND * 31);
+        watcher.began_refused(start + SECOND * 32);
+        assert_eq!(watcher.tick(set(2), start + SECOND * 33), load());
     }
 
     #[test]

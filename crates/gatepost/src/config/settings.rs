@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use avscan_client::Copies;
+
 use super::sections::Smtputf8;
 use super::{Config, Imap, Judge, Pop3, Scan, Smtp};
 
@@ -47,13 +49,15 @@ impl Config {
     }
 
     /// For the virus scanner; `beside` is the worker beside the running
-    /// program. None where scanning is off.
+    /// program. None where scanning is off. The copy of the last good signature
+    /// set is read: only the server keeps it.
     #[must_use]
     pub fn scanner_settings(&self, beside: PathBuf) -> Option<avscan_client::Settings> {
         let Scan { worker, signatures, scratch, sandbox, limits, threads, waiting, .. } = &self.scan;
         self.scan.enabled.then(|| avscan_client::Settings {
             worker: worker.clone().unwrap_or(beside),
             signatures: signatures.clone(),
+            copies: Copies::Read(self.server.data.join("scanner")),
             scratch: scratch.clone(),
             sandbox: *sandbox,
             limits: *limits,

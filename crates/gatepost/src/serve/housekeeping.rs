@@ -147,6 +147,7 @@ fn show_certificate(tls: &ServerTls) {
 fn show(scanner: &Scanner) {
     let status = scanner.status();
     gauge!(names::SCANNER_READY).set(if scanner.is_ready() { 1.0 } else { 0.0 });
+    gauge!(names::SIGNATURES_REFUSED).set(if status.refused.is_some() { 1.0 } else { 0.0 });
     metrics::counter!(names::SCANNER_CRASHES).absolute(status.crashes);
     if let Some(loaded) = status.loaded {
         gauge!(names::SIGNATURES).set(f64::from(loaded.signatures));

@@ -82,7 +82,10 @@ async fn worker(config: &Config) -> Finding {
         Err(error) => return Finding::fail(name, error.to_string(), hint),
     };
     let finding = match timeout(patience, scanner.ready()).await {
-        Ok(Ok(loaded)) => ready(&program, &loaded),
+        Ok(Ok(loaded)) => match scanner.status().refused {
+            Some(reason) => refused(&reason, &loaded),
+            None => ready(&program, &loaded),
+        },
         Ok(Err(error)) => Finding::fail(
             name,
             error.to_string(),
@@ -96,6 +99,12 @@ async fn worker(config: &Config) -> Finding {
     };
     scanner.stop().await;
     finding
+}
+
+/// Mail is scanned, but not for what is new.
+fn refused(reason: &str, loaded: &Hello) -> Finding {
+    let message = format!("{reason}; the copy of the last good set is in use, {} signatures", loaded.signatures);
+    Finding::warn("scanner", message, "repair or remove the file that is named; the server tries again by itself")
 }
 
 fn ready(program: &str, loaded: &Hello) -> Finding {
@@ -138,20 +147,31 @@ mod tests {
     }
 
     #[test]
+    fn a_set_that_is_refused_is_said() {
+        let loaded = hello(Confinement::Full);
+        let finding = refused("the signatures in /x cannot be loaded: Malformed database", &loaded);
+        assert_eq!(finding.status, Status::Warn);
+        assert!(finding.message.contains("Malformed") && finding.message.contains("last good set"));
+    }
+
+    fn hello(confinement: Confinement) -> Hello {
+        Hello {
+            signatures: 2,
+            engine: "1.4".to_owned(),
+            database_version: 0,
+            database_time: 0,
+            newest_file: 0,
+            load_ms: 1,
+            confinement,
+        }
+    }
+
+    #[test]
     fn a_worker_that_nothing_holds_in_is_said() {
         let cases =
             [(Confinement::Full, Status::Ok), (Confinement::Partial, Status::Warn), (Confinement::Off, Status::Warn)];
         for (confinement, status) in cases {
-            let loaded = Hello {
-                signatures: 2,
-                engine: "1.4".to_owned(),
-                database_version: 0,
-                database_time: 0,
-                newest_file: 0,
-                load_ms: 1,
-                confinement,
-            };
-            assert_eq!(ready("gatepost-avscan", &loaded).status, status);
+            assert_eq!(ready("gatepost-avscan", &hello(confinement)).status, status);
         }
     }
 }

@@ -56,7 +56,8 @@ pub(in super::super) fn scan(document: &Document<'_>, server: &Server) -> Scan {
     let signatures: Option<PathBuf> = s.optional(
         "signatures",
         "DATA/signatures",
-        "The folder of signature files. It is watched: a changed set is loaded beside the running one.",
+        "The folder of signature files. It is watched: a changed set is loaded beside the running one. \
+        The server loads copies of it, and keeps the last one that could be loaded in `DATA/scanner`.",
     );
     let worker: Option<PathBuf> =
         s.optional("worker", "beside the running program", "The worker's program, `gatepost-avscan`.");
