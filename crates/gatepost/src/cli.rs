@@ -97,9 +97,9 @@ fn dispatch(cli: Cli, out: Output) -> Result<Exit, Failure> {
             let config = as_server(load()?)?;
             wait(quarantine::run(&command, &config, out))??;
         }
-        Command::Domain { command } => with_directory(load()?, async |it| command.run(it, out).await)?,
-        Command::User { command } => with_directory(load()?, async |it| command.run(it, out).await)?,
-        Command::Alias { command } => with_directory(load()?, async |it| command.run(it, out).await)?,
+        Command::Domain { command } => with_directory(load()?, async |place, it| command.run(place, it, out).await)?,
+        Command::User { command } => with_directory(load()?, async |place, it| command.run(place, it, out).await)?,
+        Command::Alias { command } => with_directory(load()?, async |_, it| command.run(it, out).await)?,
     }
     Ok(Exit::Done)
 }
@@ -112,11 +112,14 @@ fn as_server(config: Config) -> Result<Config, Failure> {
 }
 
 /// Runs a command that works on the directory.
-fn with_directory(config: Config, work: impl AsyncFnOnce(&Directory) -> Result<(), Failure>) -> Result<(), Failure> {
+fn with_directory(
+    config: Config,
+    work: impl AsyncFnOnce(&Config, &Directory) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let config = as_server(config)?;
     wait(async {
         let directory = commands::open_directory(&config).await?;
-        let done = work(&directory).await;
+        let done = work(&config, &directory).await;
         directory.close().await;
         done
     })?

@@ -75,6 +75,18 @@ impl Failure {
         self.exit
     }
 
+    /// The short code.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// What to do about it; empty where nothing is known.
+    #[must_use]
+    pub fn what_to_do(&self) -> &str {
+        &self.hint
+    }
+
     /// The sentence.
     #[must_use]
     pub fn message(&self) -> &str {

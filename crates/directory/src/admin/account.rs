@@ -103,12 +103,14 @@ impl Directory {
     ///
     /// # Errors
     ///
-    /// Of [`mail::Class::Directory`] where the directory cannot be asked.
+    /// [`DirectoryError::ForeignTables`] where the tables are another
+    /// program's; of [`mail::Class::Directory`] where the directory cannot be asked.
     pub async fn identities(&self) -> Result<HashSet<String>, DirectoryError> {
         if let Tables::Foreign(queries) = &self.tables {
             let rows = self.foreign_accounts(queries).await?.into_iter();
             return rows.map(|row| row.map(|(account, _)| account.identity())).collect();
         }
+        self.must_be_own()?;
         let read = |row: &Row| Ok(identity(AccountKey::new(row.int(0)?), &rows::rfc3339(row.text(1)?)));
         // One that were left out would make somebody's mail nobody's.
         self.rows(text::IDENTITIES, &[], read).await?.into_iter().collect()
@@ -119,12 +121,14 @@ impl Directory {
     ///
     /// # Errors
     ///
-    /// Of [`mail::Class::Directory`] where the directory cannot be asked.
+    /// [`DirectoryError::ForeignTables`] where the tables are another
+    /// program's; of [`mail::Class::Directory`] where the directory cannot be asked.
     pub async fn stored_passwords(&self) -> Result<Vec<(Address, StoredHash)>, DirectoryError> {
         if let Tables::Foreign(queries) = &self.tables {
             let rows = usable(self.foreign_accounts(queries).await?).into_iter();
             return Ok(rows.filter_map(|(account, hash)| Some((account.address, hash?))).collect());
         }
+        self.must_be_own()?;
         let read = |row: &Row| {
             let found = rows::address(row.text(0)?, row.text(1)?);
             let stored = StoredHash::new(row.text(2)?);

@@ -5,7 +5,9 @@ use directory::{Directory, DomainChange, DomainEntry, NewDomain};
 use mail::{Address, Domain};
 use serde::Serialize;
 
+use super::known::{self, Known};
 use super::table::{OrNone, YesNo, changed, told, yes_no};
+use crate::config::Config;
 use crate::output::{Failure, Output, Row};
 
 /// What to do with domains.
@@ -77,7 +79,7 @@ impl DomainCommand {
     /// # Errors
     ///
     /// [`Failure`] with the exit status, a code and what to do.
-    pub async fn run(self, directory: &Directory, out: Output) -> Result<(), Failure> {
+    pub async fn run(self, config: &Config, directory: &Directory, out: Output) -> Result<(), Failure> {
         match self {
             Self::Add(add) => {
                 let entry = directory.add_domain(&add.into()).await.map_err(|error| told(&error))?;
@@ -98,9 +100,24 @@ impl DomainCommand {
             }
             Self::Remove { name } => {
                 directory.remove_domain(&name).await.map_err(|error| told(&error))?;
-                out.done(&format!("domain {name} removed; its mail is refused from now on"))
+                out.done(&format!("domain {name} removed; its mail is refused from now on"))?;
+                out.done(&left_in(&name, &known::orphans(config, directory).await))
             }
         }
+    }
+}
+
+/// Its users went before it, but those whose rows were deleted in the database
+/// have left their mail.
+fn left_in(name: &Domain, orphans: &Result<Vec<Known>, Failure>) -> String {
+    let Ok(orphans) = orphans else {
+        return "whether mail of former users is left cannot be told, as the index does not answer".to_owned();
+    };
+    let ending = format!("@{name}");
+    match orphans.iter().filter(|known| known.address.ends_with(&ending)).count() {
+        0 => "no mail of former users is left".to_owned(),
+        1 => "the mail of 1 former user is left; see gatepost user orphans".to_owned(),
+        many => format!("the mail of {many} former users is left; see gatepost user orphans"),
     }
 }
 
@@ -206,10 +223,13 @@ mod tests {
         command: DomainCommand,
     }
 
+    const SMALL: &str = "[server]\nhostname = \"a.example\"\ndata = \"/nowhere\"\n";
+
     async fn run(directory: &Directory, line: &str) -> Result<(), Exit> {
         let words = std::iter::once("domain").chain(line.split(' '));
         let line = Line::try_parse_from(words).map_err(|_| Exit::Usage)?;
-        line.command.run(directory, Output::new(Format::Json)).await.map_err(|failure| failure.exit())
+        let config = Config::parse(SMALL, std::path::Path::new("/nowhere/gatepost.toml")).unwrap();
+        line.command.run(&config, directory, Output::new(Format::Json)).await.map_err(|failure| failure.exit())
     }
 
     #[tokio::test]
@@ -237,6 +257,27 @@ mod tests {
         ];
         for (line, expected) in cases {
             assert_eq!(run(&directory, line).await, expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn mail_that_is_left_is_said() {
+        let known = |address: &str| Known {
+            id: 1,
+            source: known::DIRECTORY.to_owned(),
+            foreign_key: "1@x".to_owned(),
+            address: address.to_owned(),
+            path: "p".to_owned(),
+        };
+        let name = Domain::parse("example.org").unwrap();
+        let cases = [
+            (Ok(vec![known("a@sub.example.org"), known("a@example.net")]), "no mail"),
+            (Ok(vec![known("a@example.org"), known("a@example.net")]), "mail of 1 former user is left"),
+            (Ok(vec![known("a@example.org"); 2]), "mail of 2 former users is left"),
+            (Err(Failure::failed("x")), "does not answer"),
+        ];
+        for (orphans, said) in cases {
+            assert!(left_in(&name, &orphans).contains(said), "{said}");
         }
     }
 

@@ -5,6 +5,7 @@ pub mod ca;
 pub mod check;
 pub mod domain;
 pub mod init;
+pub mod known;
 pub mod quarantine;
 pub mod scan;
 pub mod table;
@@ -13,7 +14,7 @@ pub mod user;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use directory::{Directory, Settings};
+use directory::Directory;
 use tls::{CertFolder, HostName, Owner};
 
 use crate::config::Config;
@@ -65,8 +66,9 @@ pub(crate) fn worker_beside() -> PathBuf {
 ///
 /// [`Failure`] with exit status 4 where it does not.
 pub async fn open_directory(config: &Config) -> Result<Directory, Failure> {
-    let sql = sql::Settings { acquire_timeout: CONNECT, ..config.directory_sql() };
-    let opened = match Directory::open(&Settings { sql, separator: Some('+'), tables: directory::Tables::Own }).await {
+    let mut settings = config.directory_settings();
+    settings.sql.acquire_timeout = CONNECT;
+    let opened = match Directory::open(&settings).await {
         Ok(directory) => directory.ping().await.map(|()| directory),
         failed => failed,
     };

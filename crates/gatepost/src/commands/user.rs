@@ -2,6 +2,9 @@
 //! input or asked for, never taken from an argument, which others could see.
 
 mod password;
+mod removal;
+
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use directory::{Account, AccountChange, Directory, NewAccount, StoredHash};
@@ -9,7 +12,9 @@ use login::{Cost, hash_password};
 use mail::{Address, Domain};
 use serde::Serialize;
 
+use super::known;
 use super::table::{Bytes, OrNone, YesNo, changed, shown_bytes, told, yes_no};
+use crate::config::Config;
 use crate::output::{Exit, Failure, Output, Row};
 
 /// What to do with users.
@@ -29,10 +34,18 @@ pub enum UserCommand {
     },
     /// Change a user
     Change(Change),
-    /// Remove a user; the catch-all does not take the address' mail then
+    /// Remove a user; the mail is moved away and kept, and the catch-all does
+    /// not take the address' mail then
     Remove {
         /// The address
         address: Address,
+    },
+    /// List mail whose user is not in the directory any more, such as after a
+    /// row was deleted in MySQL
+    Orphans {
+        /// Move this mail away, as `user remove` does, instead of listing it
+        #[arg(long = "move", value_name = "ID", num_args = 1..)]
+        ids: Vec<i64>,
     },
 }
 
@@ -77,7 +90,7 @@ impl UserCommand {
     /// # Errors
     ///
     /// [`Failure`] with the exit status, a code and what to do.
-    pub async fn run(self, directory: &Directory, out: Output) -> Result<(), Failure> {
+    pub async fn run(self, config: &Config, directory: &Directory, out: Output) -> Result<(), Failure> {
         match self {
             Self::Add(add) => add.run(directory, out).await,
             Self::List { domain } => {
@@ -86,13 +99,14 @@ impl UserCommand {
             }
             Self::Show { address } => {
                 let account = directory.account(&address).await.map_err(|error| told(&error))?;
-                out.show(&Details(Listed::from(&account)))
+                // An index that is away keeps nobody from looking at the rest.
+                let folder = known::folder(config, &account).await.ok().flatten();
+                let maildir = folder.map(|folder| config.mail.path.join(folder).join("Maildir"));
+                out.show(&Details { listed: Listed::from(&account), maildir })
             }
             Self::Change(change) => change.run(directory, out).await,
-            Self::Remove { address } => {
-                let account = directory.remove_account(&address).await.map_err(|error| told(&error))?;
-                out.done(&format!("user {} removed; the stored mail is still there", account.address))
-            }
+            Self::Remove { address } => removal::remove(&address, config, directory, out).await,
+            Self::Orphans { ids } => removal::orphans(&ids, config, directory, out).await,
         }
     }
 }
@@ -100,7 +114,7 @@ impl UserCommand {
 impl Add {
     async fn run(self, directory: &Directory, out: Output) -> Result<(), Failure> {
         // Before anybody types a password for nothing.
-        directory.domain(self.address.domain()).await.map_err(|error| told(&error))?;
+        directory.is_free(&self.address).await.map_err(|error| told(&error))?;
         let password = if self.no_password { None } else { Some(new_password().await?) };
         let quota = self.quota.and_then(|quota| quota.0).map(|bytes| bytes.0);
         let new = NewAccount { address: self.address, password, name: self.name, quota };
@@ -183,19 +197,24 @@ impl Row for Listed {
 
 /// The same with everything, for one.
 #[derive(Debug, Serialize)]
-#[serde(transparent)]
-struct Details(Listed);
+struct Details {
+    #[serde(flatten)]
+    listed: Listed,
+    /// None where there has been no mail yet, or the index does not answer.
+    maildir: Option<PathBuf>,
+}
 
 impl Row for Details {
     const COLUMNS: &'static [&'static str] =
-        &["address", "active", "quota", "password", "name", "language", "time zone", "created"];
+        &["address", "active", "quota", "password", "name", "language", "time zone", "created", "maildir"];
 
     fn cells(&self) -> Vec<String> {
-        let mut cells = self.0.cells();
+        let mut cells = self.listed.cells();
         let or_default = |text: &Option<String>| text.clone().unwrap_or_else(|| "as the site".to_owned());
-        cells.push(or_default(&self.0.language));
-        cells.push(or_default(&self.0.time_zone));
-        cells.push(self.0.created.clone());
+        cells.push(or_default(&self.listed.language));
+        cells.push(or_default(&self.listed.time_zone));
+        cells.push(self.listed.created.clone());
+        cells.push(self.maildir.as_ref().map_or_else(|| "none yet".to_owned(), |path| path.display().to_string()));
         cells
     }
 }
@@ -212,10 +231,15 @@ mod tests {
         command: UserCommand,
     }
 
-    async fn run(directory: &Directory, line: &str) -> Result<(), Exit> {
+    fn config(folder: &std::path::Path) -> Config {
+        let text = "[server]\nhostname = \"a.example\"\ndata = \".\"\n";
+        Config::parse(text, &folder.join("gatepost.toml")).unwrap()
+    }
+
+    async fn run(config: &Config, directory: &Directory, line: &str) -> Result<(), Exit> {
         let words = std::iter::once("user").chain(line.split(' '));
         let line = Line::try_parse_from(words).map_err(|_| Exit::Usage)?;
-        line.command.run(directory, Output::new(Format::Json)).await.map_err(|failure| failure.exit())
+        line.command.run(config, directory, Output::new(Format::Json)).await.map_err(|failure| failure.exit())
     }
 
     #[tokio::test]
@@ -227,7 +251,8 @@ mod tests {
         directory.add_domain(&directory::NewDomain::new(domain)).await.unwrap();
         let cases = [
             ("add alice@example.org --no-password --name Alice --quota 2G", Ok(())),
-            ("add ALICE@example.org --no-password", Err(Exit::Failed)),
+            // Nobody is asked for a password first: there is no terminal here.
+            ("add ALICE@example.org", Err(Exit::Failed)),
             ("add alice --no-password", Err(Exit::Usage)),
             ("add alice@example.org --password secret", Err(Exit::Usage)),
             ("add alice@nowhere.example --no-password", Err(Exit::Missing)),
@@ -242,9 +267,12 @@ mod tests {
             ("show bob@example.org", Err(Exit::Missing)),
             ("remove alice@example.org", Ok(())),
             ("remove alice@example.org", Err(Exit::Missing)),
+            ("orphans", Ok(())),
+            ("orphans --move", Err(Exit::Usage)),
+            ("orphans --move 1", Err(Exit::Missing)),
         ];
         for (line, expected) in cases {
-            assert_eq!(run(&directory, line).await, expected, "{line}");
+            assert_eq!(run(&config(folder.path()), &directory, line).await, expected, "{line}");
         }
     }
 
@@ -254,7 +282,8 @@ mod tests {
         let mut settings = settings;
         settings.sql.acquire_timeout = std::time::Duration::from_millis(100);
         let directory = Directory::open(&settings).await.unwrap();
-        assert_eq!(run(&directory, "list").await, Err(Exit::Database));
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(run(&config(folder.path()), &directory, "list").await, Err(Exit::Database));
     }
 
     #[test]
@@ -272,12 +301,13 @@ mod tests {
         };
         let listed = Listed::from(&account);
         assert_eq!(listed.cells(), ["alice@example.org", "yes", "2G", "none", "Alice"]);
-        let json = serde_json::to_value(&listed).unwrap();
+        let details = Details { listed, maildir: Some(PathBuf::from("/m/example.org/alice/Maildir")) };
+        let json = serde_json::to_value(&details).unwrap();
         let expected = serde_json::json!({
-            "id": 7, "address": "alice@example.org", "name": "Alice", "active": true, "quota_bytes": 2_147_483_648_u64,
+            "maildir": "/m/example.org/alice/Maildir", "id": 7, "address": "alice@example.org", "name": "Alice", "active": true, "quota_bytes": 2_147_483_648_u64,
             "has_password": false, "language": null, "time_zone": "Europe/Berlin", "created": "2026-01-31T12:00:00Z"
         });
         assert_eq!(json, expected);
-        assert_eq!(Details::COLUMNS.len(), Details(listed).cells().len());
+        assert_eq!(Details::COLUMNS.len(), details.cells().len());
     }
 }

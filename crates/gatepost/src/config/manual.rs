@@ -57,7 +57,8 @@ mod tests {
         if std::env::var_os("GATEPOST_WRITE_DOCS").is_some() {
             std::fs::write(&file, manual()).unwrap();
         }
-        assert_eq!(std::fs::read_to_string(&file).unwrap(), manual(), "docs/configuration.md is not up to date");
+        let same = std::fs::read_to_string(&file).unwrap() == manual();
+        assert!(same, "docs/configuration.md is not up to date: GATEPOST_WRITE_DOCS=1 cargo test -p gatepost manual");
     }
 
     /// `config/gatepost.example.toml` is what people copy from.
@@ -70,7 +71,8 @@ mod tests {
         let _ = Config::read(&document);
         let (_, entries) = document.manual();
         let mut wrong = Vec::new();
-        for Entry { section, key, default, .. } in entries {
+        // Queries belong to a preset; without one they have no place in a file that shows defaults.
+        for Entry { section, key, default, .. } in entries.into_iter().filter(|entry| !entry.key.ends_with("_query")) {
             let lines = text.lines().skip_while(|line| line.trim_matches(['[', ']']) != section).skip(1);
             let mut lines = lines.take_while(|line| !line.starts_with('['));
             let start = format!("{key} = ");

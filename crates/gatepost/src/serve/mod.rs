@@ -8,24 +8,29 @@ mod housekeeping;
 mod limits;
 mod listener;
 mod lock;
+pub mod mount;
 pub mod open;
 mod reload;
 mod site;
 mod smtp;
+mod sockets;
 mod stream;
+mod systemd;
 mod users;
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::commands::check::{self, Finding, Status};
 use crate::config::{Config, Listen};
 use crate::output::Failure;
 use crate::{logging, metrics, privileges};
 use accept::Doors;
 use listener::Bound;
+use sockets::Sockets;
 
 /// Binds, drops privileges, and serves until SIGTERM or SIGINT.
 ///
@@ -38,10 +43,11 @@ pub fn run(config: Config) -> Result<(), Failure> {
         tracing::warn!(%error, "the limit of open files cannot be raised");
     }
     let bound = bind(&config)?;
+    let sockets = Sockets::bound(&config);
     privileges::drop_to(&config.server.user)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::failed(format!("the runtime cannot start: {error}")))?;
-    let result = runtime.block_on(serve(config, bound, &logs));
+    let result = runtime.block_on(serve(config, (bound, sockets), &logs));
     runtime.shutdown_timeout(Duration::from_secs(5));
     result
 }
@@ -72,11 +78,19 @@ fn give_sockets(config: &Config) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn serve(config: Config, bound: Vec<(&'static str, Bound)>, logs: &logging::Logs) -> Result<(), Failure> {
+/// The listeners with their keys, and the sockets among them.
+type Doorways = (Vec<(&'static str, Bound)>, Sockets);
+
+/// What systemd shows while nothing else is to be said.
+const SERVING: &str = concat!("serving, version ", env!("CARGO_PKG_VERSION"));
+
+async fn serve(config: Config, (bound, sockets): Doorways, logs: &logging::Logs) -> Result<(), Failure> {
     metrics::start(config.listen.metrics.iter().find_map(|listen| match listen {
         Listen::Tcp(address) => Some(*address),
         Listen::Unix(_) => None,
     }))?;
+    mount::check(&config).await?;
+    say_what_check_says(&config);
     let parts = open::open(&config).await?;
     let _ours = lock::DataLock::take(&config.server.data)?;
     recover(&parts).await;
@@ -92,12 +106,13 @@ async fn serve(config: Config, bound: Vec<(&'static str, Bound)>, logs: &logging
     let control =
         control::Control::open(&config.server.data, reloadable.scanner().cloned(), reloadable.sites().clone());
     tracing::info!(hostname = %config.server.hostname, version = env!("CARGO_PKG_VERSION"), "serving");
-    // Without systemd nobody listens, and that is no error.
-    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+    systemd::serving(SERVING);
+    let _alive = systemd::keep_alive();
 
     until_told(&config, &reloadable, logs).await?;
-    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    systemd::stopping();
     let _ = stop.send(true);
+    sockets.remove();
     drop(control);
     drain(&doors, config.server.drain).await;
     housekeeping.finish().await;
@@ -105,6 +120,16 @@ async fn serve(config: Config, bound: Vec<(&'static str, Bound)>, logs: &logging
     reloadable.stop().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Nobody should have to run `gatepost check` to hear of an expired certificate.
+fn say_what_check_says(config: &Config) {
+    for Finding { name, status, message, hint } in check::at_start(config, SystemTime::now()) {
+        match status {
+            Status::Fail => tracing::error!(about = name, hint, "{message}"),
+            _ => tracing::warn!(about = name, hint, "{message}"),
+        }
+    }
 }
 
 /// Completes what a crash left; an index that is away only delays that.
@@ -127,7 +152,11 @@ async fn until_told(config: &Config, reloadable: &reload::Reloadable, logs: &log
         tokio::select! {
             _ = term.recv() => return Ok(()),
             _ = int.recv() => return Ok(()),
-            _ = hup.recv() => reloadable.reload(&config.file, logs),
+            _ = hup.recv() => {
+                systemd::reloading();
+                reloadable.reload(&config.file, logs);
+                systemd::serving(SERVING);
+            }
         }
     }
 }

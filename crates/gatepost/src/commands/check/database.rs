@@ -5,13 +5,13 @@ use std::time::Duration;
 use directory::{AliasEntry, Directory, DirectoryError, Resolution, Settings};
 use tokio::time::timeout;
 
-use super::{Finding, counted};
+use super::{Finding, counted, maildirs, passwords, some};
 use crate::config::{Config, DatabaseUrl};
 use crate::output::with_causes;
 
 /// An administrator waits so long for a database, and so long for one
 /// connection to it.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(20);
 const CONNECT: Duration = Duration::from_secs(3);
 
 /// The directory, its domains and its aliases.
@@ -21,28 +21,43 @@ pub(super) async fn directory(config: &Config) -> Vec<Finding> {
     if let Some(finding) = not_made_yet(name, url) {
         return vec![finding];
     }
-    let settings = Settings { sql: impatient(config.directory_sql()), separator: Some('+'), tables: directory::Tables::Own };
+    let settings = config.directory_settings();
+    let settings = Settings { sql: impatient(settings.sql), ..settings };
     let asked = async {
         let directory = Directory::open(&settings).await?;
         let aliases = directory.aliases().await?;
-        let answer = (directory.active_domains().await?, dead_ends(&directory, &aliases).await?, aliases);
+        let people = people(config, &directory).await?;
+        let answer = (directory.active_domains().await?, dead_ends(&directory, &aliases).await?, aliases, people);
         directory.close().await;
         Ok::<_, DirectoryError>(answer)
     };
     match timeout(PATIENCE, asked).await {
-        Err(_) => vec![away(name, url, "no answer within 10 s")],
+        Err(_) => vec![away(name, url, "no answer within 20 s")],
         Ok(Err(error)) => vec![away(name, url, &with_causes(&error))],
         Ok(Ok((domains, ..))) if domains.is_empty() => {
             let message = format!("{url}: it answers, but there is no active domain: every recipient is told 451");
             vec![Finding::warn(name, message, "gatepost domain add example.org")]
         }
-        Ok(Ok((domains, dead, list))) => {
+        Ok(Ok((domains, dead, list, people))) => {
             let message = format!("{url}: it answers, {}", counted(domains.len(), "active domain"));
             let mut findings = vec![Finding::ok(name, message), aliases(&list)];
             findings.extend(astray(&dead));
+            findings.extend(people);
             findings
         }
     }
+}
+
+/// Whether the users can log in, and whether all mail has its user.
+async fn people(config: &Config, directory: &Directory) -> Result<Vec<Finding>, DirectoryError> {
+    let stored = match directory.stored_passwords().await {
+        // What is in another program's tables is that program's business.
+        Err(DirectoryError::ForeignTables) => return Ok(Vec::new()),
+        stored => stored?,
+    };
+    // Verifying a password keeps a processor busy.
+    let judged = tokio::task::spawn_blocking(move || passwords::judge(&stored)).await.ok();
+    Ok(judged.into_iter().chain(maildirs::without_user(config, directory).await).collect())
 }
 
 /// Aliases with a target in a domain of ours where nobody gets the mail: a
@@ -66,13 +81,6 @@ fn astray(dead: &[String]) -> Option<Finding> {
     }
     let message = format!("{}: nobody gets mail there", some(dead));
     Some(Finding::warn("aliases", message, "see gatepost alias show ADDRESS; add the user, or remove the target"))
-}
-
-/// The first of many.
-fn some(names: &[String]) -> String {
-    let shown = names.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
-    let more = if names.len() > 5 { format!(" and {} more", names.len() - 5) } else { String::new() };
-    format!("{shown}{more}")
 }
 
 /// Mail cannot be sent yet, so an alias to the outside gets no mail.
@@ -101,7 +109,7 @@ pub(super) async fn index(config: &Config) -> Finding {
         answer
     };
     match timeout(PATIENCE, asked).await {
-        Err(_) => away(name, url, "no answer within 10 s"),
+        Err(_) => away(name, url, "no answer within 20 s"),
         Ok(Err(error)) => away(name, url, &with_causes(&error)),
         Ok(Ok(())) => Finding::ok(name, format!("{url}: it answers")),
     }
@@ -140,7 +148,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let url = format!("[server]\nhostname = \"mx.example.org\"\ndata = \"{}\"\n", dir.path().display());
         let config = Config::parse(&url, std::path::Path::new("gatepost.toml")).unwrap();
-        let place = Directory::open(&Settings { sql: config.directory_sql(), separator: Some('+'), tables: directory::Tables::Own }).await.unwrap();
+        let place = Directory::open(&config.directory_settings()).await.unwrap();
         place.add_domain(&directory::NewDomain::new(mail::Domain::parse("example.org").unwrap())).await.unwrap();
         let address = |local: &str| format!("{local}@example.org").parse::<mail::Address>().unwrap();
         for (alias, target) in [("info", "alice"), ("fine", "postmaster"), ("away", "info")] {

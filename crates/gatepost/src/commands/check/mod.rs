@@ -5,6 +5,8 @@
 mod certificate;
 mod database;
 mod folders;
+mod maildirs;
+mod passwords;
 mod ports;
 mod scanner;
 mod system;
@@ -81,10 +83,22 @@ async fn all(config: &Config, now: SystemTime) -> Vec<Finding> {
     findings.extend(database::directory(config).await);
     findings.push(database::index(config).await);
     findings.extend(folders::check(config));
+    findings.extend(maildirs::mounted(config).await);
     findings.push(certificate::check(config, now));
     findings.extend(scanner::check(config, now).await);
     findings.extend(ports::check(config));
     findings.extend(system::check(config, now));
+    findings
+}
+
+/// What a server that starts says about its own surroundings, in the words of
+/// the check: it serves nevertheless, since mail that waits for somebody to
+/// change a mode is worse.
+pub(crate) fn at_start(config: &Config, now: SystemTime) -> Vec<Finding> {
+    let mut findings = vec![configuration(config), certificate::check(config, now)];
+    findings.extend(folders::check(config));
+    findings.extend(system::check(config, now));
+    findings.retain(|finding| finding.status != Status::Ok);
     findings
 }
 
@@ -119,6 +133,13 @@ fn configuration(config: &Config) -> Finding {
         "configuration",
         format!("{file}: {}, {}", counted(listeners, "listener"), counted(config.rules.len(), "rule")),
     )
+}
+
+/// The first of many.
+fn some(names: &[String]) -> String {
+    let shown = names.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
+    let more = if names.len() > 5 { format!(" and {} more", names.len() - 5) } else { String::new() };
+    format!("{shown}{more}")
 }
 
 /// A number with its noun.
