@@ -21,10 +21,15 @@ pub fn configured(more: &str) -> Server {
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Waits until it holds.
-pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+pub fn eventually(what: &str, holds: impl FnMut() -> bool) {
+    within(PATIENCE, what, holds);
+}
+
+/// Waits until it holds, for as long as this.
+pub fn within(most: Duration, what: &str, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
     while !holds() {
-        assert!(start.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
+        assert!(start.elapsed() < most, "not within {most:?}: {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }

@@ -30,6 +30,11 @@ pub struct Told {
 }
 
 impl Told {
+    /// How many UIDs were shown to a user.
+    pub fn shown(&self) -> usize {
+        self.shown.lock().unwrap().len()
+    }
+
     /// How many times a message was promised to a user.
     pub fn acknowledged(&self) -> usize {
         self.acknowledged.lock().unwrap().len()
@@ -39,14 +44,15 @@ impl Told {
     /// UID has come to mean another message, what is visible is whole.
     pub fn holds(&self, server: &Server) {
         for user in USERS {
-            let mut found = Vec::new();
+            let (mut found, mut noted) = (Vec::new(), false);
             // What a start still owes from the spool comes in a moment.
             eventually("all that was acknowledged is there", || {
                 found = uids(server, user);
-                self.lost(user, &found).is_none_or(|lost| {
+                let lost = self.lost(user, &found);
+                if let (Some(lost), false) = (&lost, std::mem::replace(&mut noted, true)) {
                     eprintln!("{user} has not got {lost} yet");
-                    false
-                })
+                }
+                lost.is_none()
             });
             self.once_and_under_its_uid(user, &found);
             whole(server, user, found.len());
@@ -94,7 +100,7 @@ fn whole(server: &Server, user: &str, expected: usize) {
 /// Senders and readers at work.
 pub struct Load {
     told: Arc<Told>,
-    before: usize,
+    before: (usize, usize),
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -103,7 +109,7 @@ impl Load {
     /// Starts them; each goes on until [`Load::end`].
     pub fn start(server: &Server, told: &Arc<Told>) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let before = told.acknowledged();
+        let before = (told.acknowledged(), told.shown());
         let mut threads = Vec::new();
         for user in USERS {
             let (imap, told, stop) = (Imap::login(server, user), Arc::clone(told), Arc::clone(&stop));
@@ -121,12 +127,14 @@ impl Load {
         Self { told: Arc::clone(told), before, stop, threads }
     }
 
-    /// Waits until at least one message was taken.
+    /// Waits until at least one message was taken, and shown to a reader.
     pub fn is_felt(&self) {
-        eventually("a message is acknowledged", || self.told.acknowledged() > self.before);
+        eventually("a message is there", || {
+            self.told.acknowledged() > self.before.0 && self.told.shown() > self.before.1
+        });
     }
 
-    /// Ends them, after the server.
+    /// Ends them: after their last answers, or after the server.
     pub fn end(self) {
         self.stop.store(true, Ordering::SeqCst);
         for thread in self.threads {
@@ -159,6 +167,8 @@ fn read(mut imap: Imap, user: &'static str, told: &Told, stop: &AtomicBool) {
     let Some(validity) = said.split("[UIDVALIDITY ").nth(1).and_then(|rest| rest.split(']').next()) else { return };
     let mut next = 1;
     while !stop.load(Ordering::SeqCst) {
+        // What came in is announced here.
+        imap.command("NOOP");
         let said = imap.command(&format!("UID FETCH {next}:* (BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])"));
         let mut uid = None;
         for line in said.lines() {

@@ -2,13 +2,13 @@
 //! mounted again, as after a power cut, and every acknowledged message is there
 //! exactly once and keeps its UID.
 //!
-//! The server keeps everything on a file system in an image, behind a loop
-//! device. What it has not synchronised waits in the kernel's memory and is not
-//! in the image; so a copy of the image is what a disk would hold. kill -9
-//! alone does not show a missing fsync, since the kernel keeps what was written.
+//! The server keeps everything on file systems in images, behind loop devices.
+//! What it has not synchronised waits in the kernel's memory and is not in an
+//! image; so a copy of the image is what a disk would hold. kill -9 alone does
+//! not show a missing fsync, since the kernel keeps what was written.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use crate::house::{Mount, eventually, may_mount, prepared};
 use crate::load::{Load, Moments, Told, long};
 use crate::smtp::{Client, mail};
 
-/// Enough for the smallest XFS that its tools make; what is not written takes
+/// The size of a disk: enough for the smallest XFS that its tools make; what is not written takes
 /// no room.
 const IMAGE: u64 = 512 << 20;
 
@@ -70,9 +70,16 @@ fn cuts(mkfs: &[&str], seed: u64) {
         let load = Load::start(&machine.server, &told);
         load.is_felt();
         // Journals are written by the kernel every five seconds too.
-        moments.wait(50, if long() && round % 2 == 1 { 8000 } else { 1500 });
-        machine.power_cut();
-        load.end();
+        moments.wait(50, if long() && round % 3 == 2 { 8000 } else { 1500 });
+        if round % 2 == 0 {
+            // Right after the last 250: nothing that came later has taken the
+            // last message to the disk along with itself.
+            load.end();
+            machine.power_cut();
+        } else {
+            machine.power_cut();
+            load.end();
+        }
         machine.power_on();
         told.holds(&machine.server);
     }
@@ -82,11 +89,16 @@ fn cuts(mkfs: &[&str], seed: u64) {
     println!("{} messages acknowledged, {rounds} cuts on {}", told.acknowledged(), mkfs[0]);
 }
 
-/// A server with a disk of its own. The server goes first, then the mount and
-/// with it the loop device, then the images; also where the test has failed.
+/// Mail has a disk, and the spool with the databases another one: on one alone
+/// each commit of a database would make durable what was written to a Maildir
+/// before it, and nobody would notice that this was not asked for.
+const DISKS: [&str; 2] = ["data", "mail"];
+
+/// A server with disks of its own. The server goes first, then the mounts and
+/// with them the loop devices, then the images; also where the test has failed.
 struct Machine {
     server: Server,
-    disk: Option<Mount>,
+    mounts: Vec<Mount>,
     images: TempDir,
 }
 
@@ -94,44 +106,46 @@ impl Machine {
     /// `None`, with a note, where this cannot be done here.
     fn start(mkfs: &[&str]) -> Option<Self> {
         let images = TempDir::with_prefix("gatepost-power-").unwrap();
-        let (image, at) = (images.path().join("disk"), images.path().join("mounted"));
-        fs::create_dir(&at).unwrap();
-        fs::File::create(&image).unwrap().set_len(IMAGE).unwrap();
-        let Some(disk) = made(mkfs, &image).then(|| Mount::image(&image, &at)).flatten() else {
-            eprintln!("skipped: {} is not there, or images cannot be mounted here", mkfs[0]);
-            return None;
-        };
-        let mut server = prepared(Setup { store: Some(at), ..Setup::default() });
+        let store = images.path().join("store");
+        let mut mounts = Vec::new();
+        for disk in DISKS {
+            let (image, at) = (images.path().join(disk), store.join(disk));
+            fs::create_dir_all(&at).unwrap();
+            fs::File::create(&image).unwrap().set_len(IMAGE).unwrap();
+            let Some(mount) = made(mkfs, &image).then(|| Mount::image(&image, &at)).flatten() else {
+                eprintln!("skipped: {} is not there, or images cannot be mounted here", mkfs[0]);
+                return None;
+            };
+            mounts.push(mount);
+        }
+        let mut server = prepared(Setup { store: Some(store), ..Setup::default() });
         server.run();
-        Some(Self { server, disk: Some(disk), images })
+        Some(Self { server, mounts, images })
     }
 
-    fn image(&self) -> PathBuf {
-        self.images.path().join("disk")
-    }
-
-    /// Keeps what the disk holds, and nothing that the server or the kernel has
+    /// Keeps what the disks hold, and nothing that the server or the kernel has
     /// in memory.
     fn power_cut(&mut self) {
-        let disk = self.disk.take().unwrap();
-        let held = self.images.path().join("held");
         // Nothing is said any more from here on, so all that was said before
-        // must be on the disk now.
+        // must be on the disks now.
         halt(self.server.pid());
-        eventually("the disk is quiet for the time of a copy", || {
-            let before = written(&disk);
-            copy(&self.image(), &held);
-            before.in_flight == 0 && before == written(&disk)
+        let folder = self.images.path();
+        let held = |disk: &str| folder.join(format!("{disk}-held"));
+        eventually("the disks are quiet for the time of a copy", || {
+            let before = written(&self.mounts);
+            DISKS.iter().for_each(|disk| copy(&folder.join(disk), &held(disk)));
+            before.iter().all(|disk| disk.in_flight == 0) && before == written(&self.mounts)
         });
         self.server.kill();
-        disk.end();
-        fs::rename(held, self.image()).unwrap();
+        self.mounts.drain(..).for_each(Mount::end);
+        DISKS.iter().for_each(|disk| fs::rename(held(disk), folder.join(disk)).unwrap());
     }
 
     /// Mounts what was kept, and starts the server on it.
     fn power_on(&mut self) {
-        let at = self.images.path().join("mounted");
-        self.disk = Some(Mount::image(&self.image(), &at).expect("it can be mounted again"));
+        let folder = self.images.path();
+        let mount = |disk: &&str| Mount::image(&folder.join(disk), &folder.join("store").join(disk));
+        self.mounts = DISKS.iter().map(|disk| mount(disk).expect("it can be mounted again")).collect();
         self.server.run();
     }
 }
@@ -139,17 +153,20 @@ impl Machine {
 /// What has been written to a device so far.
 #[derive(PartialEq)]
 struct Written {
-    writes: Vec<u64>,
+    writes: [u64; 4],
     in_flight: u64,
 }
 
 /// The kernel counts a write as in flight before the image changes, and as done
 /// after it; so a copy between two equal counts is of one moment
 /// (Documentation/block/stat: writes, their sectors, discards, their sectors).
-fn written(disk: &Mount) -> Written {
-    let stat = fs::read_to_string(format!("/sys/dev/block/{}/stat", disk.device())).unwrap();
-    let fields: Vec<u64> = stat.split_ascii_whitespace().map(|field| field.parse().unwrap()).collect();
-    Written { writes: [4, 6, 11, 13].map(|at| fields[at]).to_vec(), in_flight: fields[8] }
+fn written(mounts: &[Mount]) -> Vec<Written> {
+    let count = |mount: &Mount| {
+        let stat = fs::read_to_string(format!("/sys/dev/block/{}/stat", mount.device())).unwrap();
+        let fields: Vec<u64> = stat.split_ascii_whitespace().map(|field| field.parse().unwrap()).collect();
+        Written { writes: [4, 6, 11, 13].map(|at| fields[at]), in_flight: fields[8] }
+    };
+    mounts.iter().map(count).collect()
 }
 
 fn copy(from: &Path, to: &Path) {
