@@ -17,7 +17,10 @@ type Remover = Arc<dyn Fn(Removal) + Send + Sync>;
 
 /// The open spool folder. Cheap to clone.
 #[derive(Clone)]
-pub struct Spool {
+pub struct Spool(Arc<Inner>);
+
+#[derive(Clone)]
+struct Inner {
     remover: Option<Remover>,
     store: Store,
     dir: DirHandle,
@@ -33,25 +36,25 @@ impl Spool {
     /// As the operating system says.
     pub fn open(disk: Arc<dyn Disk>, path: &Path) -> Result<Self, Error> {
         let dir = disk.open_root(path).map_err(maildir::Error::io("opening the spool"))?;
-        Ok(Self { remover: None, store: Store::new(disk), dir, path: path.to_owned() })
+        Ok(Self(Arc::new(Inner { remover: None, store: Store::new(disk), dir, path: path.to_owned() })))
     }
 
     /// Has files of messages that are dropped removed by `remover`, on a thread
     /// that may block. Without it whoever drops them removes them.
     #[must_use]
     pub fn removing_by(self, remover: impl Fn(Removal) + Send + Sync + 'static) -> Self {
-        Self { remover: Some(Arc::new(remover)), ..self }
+        Self(Arc::new(Inner { remover: Some(Arc::new(remover)), ..(*self.0).clone() }))
     }
 
     /// Removes a file, now or soon. What stays if that fails is removed at the
     /// next start.
     pub(crate) fn discard(&self, name: &Name) {
-        let Some(remover) = &self.remover else {
-            let _ = self.disk().unlink(&self.dir, name);
+        let Some(remover) = &self.0.remover else {
+            let _ = self.disk().unlink(self.dir(), name);
             return;
         };
-        let (store, dir, name) = (self.store.clone(), self.dir.clone(), name.clone());
-        remover(Box::new(move || drop(store.disk().unlink(&dir, &name))));
+        let (spool, name) = (self.clone(), name.clone());
+        remover(Box::new(move || drop(spool.disk().unlink(spool.dir(), &name))));
     }
 
     /// Begins a file for an arriving message. `trace` is our own header, with
@@ -63,14 +66,14 @@ impl Spool {
     /// [`Error`], also where an earlier failure took the file system out of
     /// service.
     pub fn create(&self, id: SpoolId, trace: &[u8]) -> Result<Incoming, Error> {
-        self.store.health().check().map_err(Error::Disk)?;
+        self.0.store.health().check().map_err(Error::Disk)?;
         Incoming::create(self.clone(), id, trace)
     }
 
     /// Whether the file system may be trusted.
     #[must_use]
     pub fn health(&self) -> &Health {
-        self.store.health()
+        self.0.store.health()
     }
 
     /// Room on the file system.
@@ -79,31 +82,31 @@ impl Spool {
     ///
     /// As the operating system says.
     pub fn space(&self) -> Result<Space, Error> {
-        Ok(self.disk().space(&self.dir).map_err(maildir::Error::io("asking for free space"))?)
+        Ok(self.disk().space(self.dir()).map_err(maildir::Error::io("asking for free space"))?)
     }
 
     /// Where the file of a message is, for logs.
     #[must_use]
     pub fn path_of(&self, id: SpoolId) -> PathBuf {
-        self.path.join(format!("{id}.{MESSAGE}"))
+        self.0.path.join(format!("{id}.{MESSAGE}"))
     }
 
     pub(crate) fn store(&self) -> &Store {
-        &self.store
+        &self.0.store
     }
 
     pub(crate) fn disk(&self) -> &dyn Disk {
-        self.store.disk()
+        self.0.store.disk()
     }
 
     pub(crate) fn dir(&self) -> &DirHandle {
-        &self.dir
+        &self.0.dir
     }
 }
 
 impl fmt::Debug for Spool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Spool").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("Spool").field("path", &self.0.path).finish_non_exhaustive()
     }
 }
 
