@@ -17,6 +17,8 @@ pub struct Account {
     pub maildir_path: String,
     /// The bytes it may keep; `None` without limit.
     pub quota: Option<u64>,
+    /// When it was removed, in seconds since 1970.
+    pub removed: Option<i64>,
 }
 
 /// An account that is seen for the first time.
@@ -42,7 +44,8 @@ impl Index {
     /// As any statement.
     pub async fn account_by_key(&self, source: &str, foreign_key: &str) -> Result<Option<Account>, IndexError> {
         self.ready().await?;
-        let text = "SELECT id, address, maildir_path, quota FROM mail_account WHERE source = ? AND foreign_key = ?";
+        let text =
+            "SELECT id, address, maildir_path, quota, removed FROM mail_account WHERE source = ? AND foreign_key = ?";
         Ok(self.pool.fetch_optional(text, args![source, foreign_key], read).await?)
     }
 
@@ -53,7 +56,7 @@ impl Index {
     /// [`IndexError::NoSuchRow`], and as any statement.
     pub async fn account(&self, id: AccountId) -> Result<Account, IndexError> {
         self.ready().await?;
-        let text = "SELECT id, address, maildir_path, quota FROM mail_account WHERE id = ?";
+        let text = "SELECT id, address, maildir_path, quota, removed FROM mail_account WHERE id = ?";
         let found = self.pool.fetch_optional(text, args![id.number()], read).await?;
         found.ok_or(IndexError::NoSuchRow)
     }
@@ -65,7 +68,7 @@ impl Index {
     /// As any statement.
     pub async fn account_by_path(&self, maildir_path: &str) -> Result<Option<Account>, IndexError> {
         self.ready().await?;
-        let text = "SELECT id, address, maildir_path, quota FROM mail_account WHERE maildir_path = ?";
+        let text = "SELECT id, address, maildir_path, quota, removed FROM mail_account WHERE maildir_path = ?";
         Ok(self.pool.fetch_optional(text, args![maildir_path], read).await?)
     }
 
@@ -106,16 +109,47 @@ impl Index {
         Ok(())
     }
 
-    /// Lets go of an account that was removed: its key and its path are free
-    /// for others.
+    /// Marks an account as removed: from here on it gets no folder. Its key and
+    /// its path stay its own until [`Index::free_account`].
     ///
     /// # Errors
     ///
     /// As any statement.
-    pub async fn retire_account(&self, id: AccountId) -> Result<(), IndexError> {
+    pub async fn retire_account(&self, id: AccountId, now: i64) -> Result<(), IndexError> {
         self.ready().await?;
-        let text =
-            "UPDATE mail_account SET state = 1, source = 'removed', foreign_key = ?, maildir_path = ? WHERE id = ?";
+        let text = "UPDATE mail_account SET state = 1, removed = ? WHERE id = ? AND state = 0";
+        retry(|| async { self.pool.execute(text, args![now, id.number()]).await }).await?;
+        Ok(())
+    }
+
+    /// Removes the folders of an account, with all that is known of their
+    /// messages, and its subscriptions; may be called again after an error.
+    ///
+    /// # Errors
+    ///
+    /// As any statement.
+    pub async fn clear_account(&self, id: AccountId) -> Result<(), IndexError> {
+        for folder in self.folders(id).await? {
+            match self.delete_folder(id, folder.id).await {
+                // Somebody else does the same.
+                Ok(()) | Err(IndexError::NoSuchRow) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let text = "DELETE FROM subscription WHERE account_id = ?";
+        retry(|| async { self.pool.execute(text, args![id.number()]).await }).await?;
+        Ok(())
+    }
+
+    /// Lets others have the key and the path of an account that was removed.
+    ///
+    /// # Errors
+    ///
+    /// As any statement.
+    pub async fn free_account(&self, id: AccountId) -> Result<(), IndexError> {
+        self.ready().await?;
+        let text = "UPDATE mail_account SET source = 'removed', foreign_key = ?, maildir_path = ? \
+             WHERE id = ? AND state = 1";
         let (key, path) = (id.to_string(), format!(".removed/{id}"));
         retry(|| async { self.pool.execute(text, args![&key, &path, id.number()]).await }).await?;
         Ok(())
@@ -141,6 +175,7 @@ fn read(row: &Row) -> Result<Account, SqlError> {
         address: row.text(1)?.to_owned(),
         maildir_path: row.text(2)?.to_owned(),
         quota: row.opt_int(3)?.map(from_sql),
+        removed: row.opt_int(4)?,
     })
 }
 

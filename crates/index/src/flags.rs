@@ -54,17 +54,39 @@ impl Index {
     /// [`IndexError::TooManyKeywords`], [`IndexError::NoSuchRow`]; earlier
     /// pieces are then done.
     pub async fn store_flags(&self, id: MailboxId, uids: &[Uid], change: &Change) -> Result<Vec<Flagged>, IndexError> {
+        self.store_flags_unchanged(id, uids, change, ModSeq(u64::MAX)).await
+    }
+
+    /// The same for those messages alone that did not change after `since`
+    /// (RFC 7162 §3.1.3); the others are left out.
+    ///
+    /// # Errors
+    ///
+    /// As [`Index::store_flags`].
+    pub async fn store_flags_unchanged(
+        &self,
+        id: MailboxId,
+        uids: &[Uid],
+        change: &Change,
+        since: ModSeq,
+    ) -> Result<Vec<Flagged>, IndexError> {
         self.ready().await?;
         let mut done = Vec::with_capacity(uids.len());
         for piece in uids.chunks(MAX_LIST) {
-            done.extend(retry(|| self.store_piece(id, piece, change)).await?);
+            done.extend(retry(|| self.store_piece(id, piece, change, since)).await?);
         }
         done.sort_unstable_by_key(|flagged: &Flagged| flagged.known.message.uid);
         done.dedup_by_key(|flagged| flagged.known.message.uid);
         Ok(done)
     }
 
-    async fn store_piece(&self, id: MailboxId, uids: &[Uid], change: &Change) -> Result<Vec<Flagged>, IndexError> {
+    async fn store_piece(
+        &self,
+        id: MailboxId,
+        uids: &[Uid],
+        change: &Change,
+        since: ModSeq,
+    ) -> Result<Vec<Flagged>, IndexError> {
         let mut tx = self.pool.begin().await?;
         let mut folder = lock(&mut tx, id).await?;
         let named = match change.how {
@@ -77,6 +99,9 @@ impl Index {
         let mut done = Vec::with_capacity(uids.len());
         for mut known in rows(&mut tx, id, uids).await? {
             let message = &mut known.message;
+            if message.modseq > since {
+                continue;
+            }
             let before = (message.flags, message.keywords);
             (message.flags, message.keywords) = match change.how {
                 FlagAction::Replace => (change.flags, named),

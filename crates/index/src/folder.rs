@@ -34,6 +34,11 @@ pub struct FolderRow {
     pub keywords: Vec<Keyword>,
     /// Whether what was on disk when the row was made is in.
     pub adopted: bool,
+    /// No UID from here on is given out before [`Index::promise_uids`].
+    pub uid_promised: u32,
+    /// Tombstones of changes up to here may be gone: who knows the folder from
+    /// before cannot be told what vanished.
+    pub vanished_floor: ModSeq,
 }
 
 /// A folder that is to be made.
@@ -73,7 +78,7 @@ macro_rules! select_folder {
     ($rest:literal) => {
         concat!(
             "SELECT id, account_id, shown_name, disk_name, uidvalidity, uidnext, modseq, first_recent, messages, bytes, \
-             special_use, keywords, adopted FROM mailbox ",
+             special_use, keywords, adopted, uid_promised, vanished_floor FROM mailbox ",
             $rest
         )
     };
@@ -125,6 +130,17 @@ impl Index {
         found.ok_or(IndexError::NoSuchRow)
     }
 
+    /// The folder of this id, whosever it is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Index::folder`].
+    pub async fn folder_by_id(&self, id: MailboxId) -> Result<FolderRow, IndexError> {
+        self.ready().await?;
+        let found = self.pool.fetch_optional(select_folder!("WHERE id = ?"), args![id.number()], read).await?;
+        found.ok_or(IndexError::NoSuchRow)
+    }
+
     /// All folders of an account, sorted by the bytes of their names.
     ///
     /// # Errors
@@ -141,7 +157,8 @@ impl Index {
     ///
     /// # Errors
     ///
-    /// [`IndexError::Exists`], [`IndexError::NoSuchRow`] without the account.
+    /// [`IndexError::Exists`], [`IndexError::NoSuchRow`] without the account, or
+    /// where it was removed.
     pub async fn create_folder(&self, new: &NewFolder<'_>, now: i64) -> Result<FolderRow, IndexError> {
         self.ready().await?;
         let id = MailboxId::new(self.new_id(now));
@@ -225,6 +242,19 @@ impl Index {
     pub async fn set_adopted(&self, id: MailboxId) -> Result<(), IndexError> {
         let text = "UPDATE mailbox SET adopted = 1 WHERE id = ?";
         retry(|| async { self.pool.execute(text, args![id.number()]).await }).await?;
+        Ok(())
+    }
+
+    /// Notes that the folder's sidecar file says, durably, that `next` is the
+    /// next UID: those below may be given out. Never takes a promise back.
+    ///
+    /// # Errors
+    ///
+    /// As any statement.
+    pub async fn promise_uids(&self, id: MailboxId, next: u32) -> Result<(), IndexError> {
+        self.ready().await?;
+        let text = "UPDATE mailbox SET uid_promised = ? WHERE id = ? AND uid_promised < ?";
+        retry(|| async { self.pool.execute(text, args![next, id.number(), next]).await }).await?;
         Ok(())
     }
 
@@ -322,7 +352,7 @@ async fn insert_folder(
     };
     let (raise, then) = if new.numbered.is_some() { (0, 0) } else { (1, 1) };
     let text = "UPDATE mail_account SET last_uidvalidity = \
-         CASE WHEN last_uidvalidity + ? > ? THEN last_uidvalidity + ? ELSE ? END WHERE id = ?";
+         CASE WHEN last_uidvalidity + ? > ? THEN last_uidvalidity + ? ELSE ? END WHERE id = ? AND state = 0";
     if tx.execute(text, args![raise, validity, then, validity, account]).await?.rows == 0 {
         return Err(IndexError::NoSuchRow);
     }
@@ -359,6 +389,8 @@ fn read(row: &Row) -> Result<FolderRow, SqlError> {
         special_use: row.opt_text(10)?.and_then(SpecialUse::parse),
         keywords: row.text(11)?.split_ascii_whitespace().filter_map(Keyword::new).collect(),
         adopted: row.int(12)? != 0,
+        uid_promised: u32::try_from(row.int(13)?.max(0)).unwrap_or(u32::MAX),
+        vanished_floor: ModSeq::from_sql(row.int(14)?),
     })
 }
 

@@ -11,6 +11,15 @@ const UID_JUMP: i64 = 1_000_000;
 /// How far MODSEQs jump.
 const MODSEQ_JUMP: i64 = 1 << 32;
 
+/// What [`Index::begin_generation`] began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Generation {
+    /// Its number.
+    pub number: u64,
+    /// Whether all numbers jumped, since the database was older than the file.
+    pub jumped: bool,
+}
+
 impl Index {
     /// Begins a new generation, given the number that stands in the file
     /// beside the Maildirs (0 without one), and returns the number to write
@@ -19,25 +28,36 @@ impl Index {
     /// # Errors
     ///
     /// As any statement.
-    pub async fn begin_generation(&self, in_file: u64) -> Result<u64, IndexError> {
+    pub async fn begin_generation(&self, in_file: u64) -> Result<Generation, IndexError> {
         self.ready().await?;
         retry(|| async {
             let mut tx = self.pool.begin().await?;
             tx.execute("UPDATE generation SET number = number + 1 WHERE one = 1", &[]).await?;
             let ours = tx.fetch_optional("SELECT number FROM generation WHERE one = 1", &[], |row| row.int(0)).await?;
             let ours = from_sql(ours.unwrap_or(1));
-            let mut next = ours;
+            let mut next = Generation { number: ours, jumped: false };
             if in_file >= ours {
                 tracing::warn!(in_file, ours, "the index is older than the mail: UIDs and MODSEQs jump");
-                next = in_file + 1;
+                next = Generation { number: in_file.saturating_add(1), jumped: true };
                 let jump = "UPDATE mailbox SET uidnext = uidnext + ?, modseq = modseq + ?";
                 tx.execute(jump, args![UID_JUMP, MODSEQ_JUMP]).await?;
-                tx.execute("UPDATE generation SET number = ? WHERE one = 1", args![to_sql(next)]).await?;
+                tx.execute("UPDATE generation SET number = ? WHERE one = 1", args![to_sql(next.number)]).await?;
             }
             tx.commit().await?;
             Ok(next)
         })
         .await
+    }
+
+    /// The number of the generation; 0 where there is none.
+    ///
+    /// # Errors
+    ///
+    /// As any statement.
+    pub async fn generation(&self) -> Result<u64, IndexError> {
+        self.ready().await?;
+        let text = "SELECT number FROM generation WHERE one = 1";
+        Ok(from_sql(self.pool.fetch_optional(text, &[], |row| row.int(0)).await?.unwrap_or(0)))
     }
 
     /// Makes the numbers of one folder jump: its sidecar file names a UID that

@@ -1,7 +1,7 @@
 //! New rows for messages: numbers by one atomic UPDATE for each folder, then
 //! the rows, in one transaction.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sql::{Arg, AssertSqlSafe, Row, SqlError, Transaction, args};
 use uidlist::BaseName;
@@ -60,6 +60,9 @@ pub enum Outcome {
     Gone,
     /// The folder is gone, or has no more numbers or keywords to give.
     Refused,
+    /// Its UID would be one that the folder's sidecar file does not promise
+    /// yet: raise that first, see [`crate::Index::promise_uids`].
+    Unpromised,
 }
 
 /// How many rows one INSERT has: few different texts.
@@ -75,12 +78,16 @@ pub(crate) async fn insert(tx: &mut Transaction, messages: &[NewMessage]) -> Res
     }
     // All locks come before the first reading of rows: a snapshot that began
     // before a lock was got would not show what its last holder wrote.
+    let mut taken = BTreeSet::new();
     for (id, places) in &by_folder {
-        take_numbers(tx, *id, messages, places).await?;
+        if take_numbers(tx, *id, messages, places).await? {
+            taken.insert(*id);
+        }
     }
     let mut outcomes = vec![Outcome::Refused; messages.len()];
     for (id, places) in &by_folder {
         match crate::folder::row(tx, *id).await {
+            Ok(_) if !taken.contains(id) => places.iter().for_each(|at| outcomes[*at] = Outcome::Unpromised),
             Ok(folder) => insert_into(tx, folder, messages, places, &mut outcomes).await?,
             Err(IndexError::NoSuchRow) => {}
             Err(error) => return Err(error),
@@ -89,24 +96,25 @@ pub(crate) async fn insert(tx: &mut Transaction, messages: &[NewMessage]) -> Res
     Ok(outcomes)
 }
 
+/// Takes numbers for all, or for none where the sidecar file does not promise
+/// that many, or the folder is gone; tells which. The last number of all needs
+/// no further promise.
 async fn take_numbers(
     tx: &mut Transaction,
     id: MailboxId,
     messages: &[NewMessage],
     places: &[usize],
-) -> Result<(), IndexError> {
+) -> Result<bool, IndexError> {
     let given = places.iter().filter_map(|at| messages[*at].uid).map(|uid| i64::from(uid.get()) + 1).max();
-    if let Some(least) = given {
-        let text = "UPDATE mailbox SET uidnext = CASE WHEN uidnext < ? THEN ? ELSE uidnext END WHERE id = ?";
-        tx.execute(text, args![least, least, id.number()]).await?;
-    }
-    let count = |with: bool| places.iter().filter(|at| messages[**at].uid.is_some() == with).count() as u64;
+    let least = given.unwrap_or(0);
+    let count = to_sql(places.iter().filter(|at| messages[**at].uid.is_none()).count() as u64);
     let bytes: u64 = places.iter().map(|at| messages[*at].size).sum();
-    let text = "UPDATE mailbox SET uidnext = uidnext + ?, modseq = modseq + 1, messages = messages + ?, \
-         bytes = bytes + ? WHERE id = ?";
-    let values = args![to_sql(count(false)), to_sql(places.len() as u64), to_sql(bytes), id.number()];
-    tx.execute(text, values).await?;
-    Ok(())
+    let text = "UPDATE mailbox SET uidnext = CASE WHEN uidnext < ? THEN ? ELSE uidnext END + ?, \
+         modseq = modseq + 1, messages = messages + ?, bytes = bytes + ? WHERE id = ? AND \
+         (CASE WHEN uidnext < ? THEN ? ELSE uidnext END + ? <= uid_promised OR uid_promised >= ?)";
+    let (messages, last) = (to_sql(places.len() as u64), i64::from(u32::MAX));
+    let values = args![least, least, count, messages, to_sql(bytes), id.number(), least, least, count, last];
+    Ok(tx.execute(text, values).await?.rows > 0)
 }
 
 async fn insert_into(

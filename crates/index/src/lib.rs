@@ -21,6 +21,7 @@ mod quarantine;
 mod scan;
 mod seen;
 mod subscription;
+mod tombstones;
 mod view;
 mod words;
 
@@ -29,6 +30,7 @@ pub use error::IndexError;
 pub use expunge::{Removed, Which};
 pub use flags::{Change, FlagAction, Flagged};
 pub use folder::{FolderRow, NewFolder, Totals};
+pub use generation::Generation;
 pub use insert::{Arrival, NewMessage, Outcome};
 pub use open::Index;
 pub use quarantine::{NewObject, Object};

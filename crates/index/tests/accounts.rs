@@ -4,7 +4,9 @@
 mod common;
 
 use common::{NOW, account, both, fill, folder, inbox, uid};
-use index::{Flags, IndexError, Keyword, NewAccount, NewFolder, NewObject, SpecialUse, Totals, UidValidity};
+use index::{
+    Flags, Generation, IndexError, Keyword, NewAccount, NewFolder, NewObject, SpecialUse, Totals, UidValidity,
+};
 use mail::{Address, Domain};
 use uidlist::BaseName;
 
@@ -140,14 +142,15 @@ async fn domains_are_remembered() {
 async fn numbers_jump_after_a_restore() {
     both(|index, _| async move {
         let (alice, inbox) = inbox(&index).await;
-        assert_eq!(index.begin_generation(0).await.unwrap(), 1);
-        assert_eq!(index.begin_generation(1).await.unwrap(), 2);
+        assert_eq!(index.begin_generation(0).await.unwrap(), Generation { number: 1, jumped: false });
+        assert_eq!(index.begin_generation(1).await.unwrap(), Generation { number: 2, jumped: false });
         assert_eq!(index.folder(alice, inbox).await.unwrap().uid_next, 1, "an ordinary restart");
-        assert_eq!(index.begin_generation(9).await.unwrap(), 10);
+        assert_eq!(index.begin_generation(9).await.unwrap(), Generation { number: 10, jumped: true });
         let row = index.folder(alice, inbox).await.unwrap();
         assert_eq!((row.uid_next, row.modseq.0 > 1 << 32), (1_000_001, true));
-        assert_eq!(index.begin_generation(10).await.unwrap(), 11);
+        assert_eq!(index.begin_generation(10).await.unwrap(), Generation { number: 11, jumped: false });
         assert_eq!(index.folder(alice, inbox).await.unwrap().uid_next, 1_000_001);
+        assert_eq!(index.generation().await.unwrap(), 11);
     })
     .await;
 }

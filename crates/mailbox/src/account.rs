@@ -34,6 +34,9 @@ const USUAL: [(&str, SpecialUse); 5] = [
 
 /// How many paths are tried for a new account before giving up.
 const PATHS: u32 = 20;
+/// How long key and path of a removed account are nobody else's, in seconds:
+/// far longer than another process remembers where its mail was.
+const KEPT_FREE_SECS: i64 = 86_400;
 
 impl Store {
     /// The account of a directory row; made with its Maildir and the usual
@@ -42,7 +45,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Index`], [`StoreError::Disk`], [`StoreError::DiskFull`].
+    /// [`StoreError::Index`], [`StoreError::Disk`], [`StoreError::DiskFull`];
+    /// [`StoreError::NoSuchAccount`] within a day of [`Store::remove_account`].
     pub async fn account(&self, key: &AccountKey, address: &Address, quota: Quota) -> Result<AccountId, StoreError> {
         let quota = quota.bytes();
         let known = self.inner.keys.lock().unwrap_or_else(PoisonError::into_inner).get(key).copied();
@@ -52,9 +56,13 @@ impl Store {
                 return Ok(id);
             }
         }
-        let id = match self.inner.index.account_by_key(key.source, &key.foreign_key).await? {
-            Some(account) => self.follow(key, account, address, quota).await?,
-            None => self.create(key, address, quota).await?,
+        let found = self.inner.index.account_by_key(key.source, &key.foreign_key).await?;
+        let id = match found {
+            Some(account) if account.removed.is_none() => self.follow(key, account, address, quota).await?,
+            // Whoever asks has not heard of it yet. A directory that was
+            // restored may bring it back.
+            Some(removed) if !self.free(&removed).await? => return Err(StoreError::NoSuchAccount),
+            _ => self.create(key, address, quota).await?,
         };
         let mut keys = self.inner.keys.lock().unwrap_or_else(PoisonError::into_inner);
         if keys.len() >= REMEMBERED {
@@ -65,8 +73,21 @@ impl Store {
     }
 
     /// Lets go of an account that was removed from the directory: its mail
-    /// moves to `.removed/<id>` in the folder for all mail, and nobody gets its
-    /// path with mail in it. `None` where it never had mail.
+    /// moves to `.removed/<id>` in the folder for all mail, what the index knew
+    /// of it is forgotten. `None` where there is nothing to let go of: it never
+    /// had mail, or an earlier call has done it.
+    ///
+    /// To be called behind the removal from the directory, from any process,
+    /// beside a running server or without one; after an error it may be called
+    /// again, and goes on where it stopped. What others do meanwhile:
+    ///
+    /// - Whoever asks [`Store::account`] for it hears
+    ///   [`StoreError::NoSuchAccount`] for a day, so that a recipient who was
+    ///   resolved just before gets no empty mailbox anew.
+    /// - The path belongs to it for the same day: another process that remembers
+    ///   where its mail was finds nothing there, and never the next owner's.
+    /// - A delivery under way is a 4xx, or is in the folder that moves.
+    /// - Sessions hear that their folder is gone.
     ///
     /// # Errors
     ///
@@ -77,16 +98,32 @@ impl Store {
         };
         let path = AccountPath::parse(&account.maildir_path)?;
         let id = RemovalId(account.id.number());
-        self.inner.keys.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
-        // The disk comes first: a path that is free must have no mail in it.
-        self.blocking(move |store| match store.inner.root.remove_account(&path, id) {
-            Err(maildir::Error::Missing(_)) => Ok(()),
-            removed => removed,
-        })
-        .await?;
-        self.inner.index.retire_account(account.id).await?;
-        self.inner.accounts.lock().unwrap_or_else(PoisonError::into_inner).remove(&account.id);
-        Ok(Some(account.id))
+        // The mark comes first: from there on nobody makes a folder of it.
+        self.inner.index.retire_account(account.id, self.now_secs()).await?;
+        self.forget_account(account.id);
+        let moved = self
+            .blocking(move |store| match store.inner.root.remove_account(&path, id) {
+                // An earlier call came so far. What somebody made there just
+                // then is empty: nothing is delivered without the index.
+                Err(maildir::Error::Missing(_) | maildir::Error::Exists(_)) => Ok(false),
+                removed => removed.map(|()| true),
+            })
+            .await?;
+        let folders = self.inner.index.folders(account.id).await?;
+        self.inner.index.clear_account(account.id).await?;
+        folders.iter().for_each(|folder| self.inner.watches.wake(folder.id));
+        let anything = account.removed.is_none() || moved || !folders.is_empty();
+        Ok(anything.then_some(account.id))
+    }
+
+    /// Lets others have key and path of an account that was removed, where that
+    /// is long enough ago.
+    async fn free(&self, account: &Account) -> Result<bool, StoreError> {
+        let long_ago = account.removed.is_some_and(|at| self.now_secs().saturating_sub(at) >= KEPT_FREE_SECS);
+        if long_ago {
+            self.inner.index.free_account(account.id).await?;
+        }
+        Ok(long_ago)
     }
 
     /// An account of the site itself, such as its quarantine: outside the
@@ -104,17 +141,32 @@ impl Store {
         self.account(&key, &Address::new(local, domain), Quota::Unlimited).await
     }
 
-    /// Whether a message of so many bytes fits into the quota: asked at RCPT,
-    /// with SIZE where it was given.
+    /// Whether a message of so many bytes fits into the quota and on the disk,
+    /// which is full when only a reserve is left: asked at RCPT, with SIZE where
+    /// it was given.
     ///
     /// # Errors
     ///
-    /// [`StoreError::ExceedsQuota`] where it does not, [`StoreError::Index`].
+    /// [`StoreError::ExceedsQuota`], [`StoreError::DiskFull`] where it does not,
+    /// [`StoreError::Index`].
     pub async fn room_for(&self, account: AccountId, size: u64) -> Result<(), StoreError> {
+        let state = self.account_state(account).await?;
+        if let Some(quota) = state.quota {
+            let (_, used) = self.inner.index.usage(account).await?;
+            if used.saturating_add(size) > quota {
+                return Err(StoreError::ExceedsQuota);
+            }
+        }
+        self.has_room(size).await
+    }
+
+    /// Whether the account is below its quota, so that it takes one more message
+    /// of any size: its recipient was accepted when nobody knew the size.
+    pub(crate) async fn is_below_quota(&self, account: AccountId) -> Result<(), StoreError> {
         let state = self.account_state(account).await?;
         let Some(quota) = state.quota else { return Ok(()) };
         let (_, used) = self.inner.index.usage(account).await?;
-        if used.saturating_add(size) > quota { Err(StoreError::ExceedsQuota) } else { Ok(()) }
+        if used >= quota { Err(StoreError::ExceedsQuota) } else { Ok(()) }
     }
 
     /// What the account keeps.
@@ -207,7 +259,11 @@ impl Store {
         quota: Option<u64>,
     ) -> Result<AccountId, StoreError> {
         if account.address != address.normal() || account.quota != quota {
-            self.inner.index.update_account(account.id, address, quota).await?;
+            match self.inner.index.update_account(account.id, address, quota).await.map_err(StoreError::from) {
+                // It holds as long as this process remembers it.
+                Err(error) if self.lacks_room(&error).await => {}
+                updated => updated?,
+            }
             account.address = address.normal();
             account.quota = quota;
         }
@@ -221,17 +277,17 @@ impl Store {
 
     /// The row comes first: it reserves the path. An account of an earlier
     /// owner of the address keeps its own path, and the new one gets another,
-    /// also where the index that knew the earlier one is gone.
+    /// also where the index that knew the earlier one is gone; then a Maildir
+    /// that says whose it is goes before a path that is free.
     async fn create(&self, key: &AccountKey, address: &Address, quota: Option<u64>) -> Result<AccountId, StoreError> {
         let wanted = AccountPath::for_address(address)?;
+        let mut paths = Vec::new();
         for attempt in 1..=PATHS {
             let path = if attempt == 1 { wanted.to_string() } else { format!("{wanted}~{attempt}") };
-            let path = AccountPath::parse(&path)?;
-            let (at, owner) = (path.clone(), key.clone());
-            if self.blocking(move |store| crate::owner::is_anothers(store, &at, &owner)).await? {
-                tracing::warn!(%path, %address, "the Maildir there is another account's, which had this address");
-                continue;
-            }
+            paths.push(AccountPath::parse(&path)?);
+        }
+        let owner = key.clone();
+        for path in self.blocking(move |store| crate::owner::possible(store, paths, &owner)).await? {
             let new = NewAccount {
                 source: key.source,
                 foreign_key: &key.foreign_key,
@@ -239,7 +295,11 @@ impl Store {
                 maildir_path: path.as_str(),
                 quota,
             };
-            match self.inner.index.create_account(&new, self.now_secs()).await {
+            let mut made = self.inner.index.create_account(&new, self.now_secs()).await;
+            if matches!(made, Err(IndexError::Exists)) && self.free_path(&path).await? {
+                made = self.inner.index.create_account(&new, self.now_secs()).await;
+            }
+            match made {
                 Ok(account) => {
                     let state = self.note(&account)?;
                     self.furnish(key, account.id, state.path.clone()).await?;
@@ -250,6 +310,13 @@ impl Store {
             }
         }
         Err(StoreError::Internal(format!("no path is free for the Maildir of {address}")))
+    }
+
+    async fn free_path(&self, path: &AccountPath) -> Result<bool, StoreError> {
+        match self.inner.index.account_by_path(path.as_str()).await? {
+            Some(account) => self.free(&account).await,
+            None => Ok(false),
+        }
     }
 
     /// INBOX comes last: where it is there, all is there.

@@ -47,6 +47,7 @@ impl Store {
         let (path, dir) = self.place_of(&row).await?;
         let sizes = source.sizes();
         self.room_for(to.account, sizes.disk).await?;
+        self.admit(sizes.disk, 1).await?;
         let now_secs = self.now_secs();
         let date = as_.internal_date.unwrap_or(InternalDate { secs: now_secs, offset_minutes: 0 });
         let base = self.inner.names.next(self.now_usecs(), sizes);
@@ -85,7 +86,7 @@ impl Store {
         messages: Vec<NewMessage>,
     ) -> Result<Vec<Outcome>, StoreError> {
         let ids: Vec<MailboxId> = messages.iter().map(|message| message.mailbox).collect();
-        let outcomes = self.inner.index.commit(messages).await;
+        let outcomes = self.commit(messages).await;
         let refused = matches!(&outcomes, Ok(outcomes) if outcomes.contains(&Outcome::Refused));
         if outcomes.is_err() || refused {
             // Rows that came in nevertheless find no file, and go as any

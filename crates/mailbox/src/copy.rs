@@ -40,6 +40,7 @@ impl Store {
 
     async fn copy_known(&self, from: &Mailbox, known: Vec<Known>, to: &Mailbox) -> Result<Copied, StoreError> {
         self.check().await?;
+        self.admit(known.iter().map(|known| known.message.size).sum(), known.len()).await?;
         let (source, target) = (self.row(from).await?, self.row(to).await?);
         let places = (self.place_of(&source).await?, self.place_of(&target).await?);
         let mut jobs = Vec::with_capacity(known.len());

@@ -10,7 +10,7 @@ use maildir::AccountPath;
 use spool::Spooled;
 use uidlist::{BaseName, FolderDir, Sizes};
 
-use crate::publish::publish;
+use crate::publish::{Group, Placed, publish};
 use crate::recover::Acknowledged;
 use crate::{Delivered, DeliveredCopy, Delivery, FolderName, Store, StoreError, Target};
 
@@ -33,19 +33,44 @@ impl Store {
     /// is his own trace, the common `header` (LF, with its empty line), and the
     /// body from the spool. The spool file is settled here.
     ///
-    /// LMTP asks [`Store::room_for`] for each recipient first and delivers to
-    /// those that have room.
+    /// A recipient who is below his quota gets the message whatever its size: he
+    /// was accepted when the size was not known.
     ///
     /// # Errors
     ///
     /// Each of them means that nobody got anything; say 4xx.
     pub async fn deliver(&self, spooled: Spooled, header: Vec<u8>, to: Vec<Delivery>) -> Result<Delivered, StoreError> {
+        let done = self.deliver_each(spooled, header, vec![to]).await?.pop();
+        done.unwrap_or(Ok(Delivered { copies: Vec::new() }))
+    }
+
+    /// As [`Store::deliver`], for recipients each of whom has an answer of his
+    /// own (LMTP, RFC 2033 §4.2): the copies of one are all made or none, and
+    /// keep nothing from the others. One result for each, in their order.
+    ///
+    /// # Errors
+    ///
+    /// Nobody got anything.
+    pub async fn deliver_each(
+        &self,
+        spooled: Spooled,
+        header: Vec<u8>,
+        to: Vec<Vec<Delivery>>,
+    ) -> Result<Vec<Result<Delivered, StoreError>>, StoreError> {
         self.check().await?;
-        let mut planned = Vec::with_capacity(to.len());
-        for delivery in to {
-            planned.push(self.plan(&spooled, &header, delivery).await?);
+        let mut groups = Vec::with_capacity(to.len());
+        for group in to {
+            groups.push(self.plan_group(&spooled, &header, group).await);
         }
-        self.deliver_planned(spooled, header, planned).await
+        self.deliver_planned(spooled, header, groups).await
+    }
+
+    async fn plan_group(&self, spooled: &Spooled, header: &[u8], group: Vec<Delivery>) -> Group<Planned> {
+        let mut planned = Vec::with_capacity(group.len());
+        for delivery in group {
+            planned.push(self.plan(spooled, header, delivery).await?);
+        }
+        Ok(planned)
     }
 
     /// The part that quarantine shares.
@@ -53,63 +78,76 @@ impl Store {
         &self,
         spooled: Spooled,
         header: Vec<u8>,
-        planned: Vec<Planned>,
-    ) -> Result<Delivered, StoreError> {
-        if planned.is_empty() {
-            return Ok(Delivered { copies: Vec::new() });
-        }
+        groups: Vec<Group<Planned>>,
+    ) -> Result<Vec<Result<Delivered, StoreError>>, StoreError> {
+        let all = || groups.iter().flatten().flatten();
+        self.admit(all().map(|copy| copy.sizes.disk).sum(), all().count()).await?;
+        // What is remembered of the accounts may be why something fails.
+        let forget = all().map(|copy| copy.account).collect::<Vec<_>>();
         // Whoever asked may go away at any moment; what was begun by then is
         // finished by the next tick.
         let mut begun = Begun { store: self.clone(), id: Some(spooled.id()), acknowledged: Acknowledged::Perhaps };
-        let accounts: Vec<AccountId> = planned.iter().map(|copy| copy.account).collect();
-        let done = self
-            .blocking(move |store| publish(store, spooled, header, &planned).map(|(s, done)| (s, planned, done)))
-            .await;
-        let (spooled, planned, published) = done.map_err(|error| {
-            begun.id = None;
-            // What is remembered of the accounts may be why.
-            accounts.into_iter().for_each(|account| self.forget_account(account));
-            match error {
-                StoreError::FileMissing => StoreError::Disk("a folder is not there any more".to_owned()),
-                other => other,
-            }
-        })?;
-        let there: Vec<&Planned> = planned.iter().zip(&published).filter(|(_, done)| **done).map(|(p, _)| p).collect();
-        let rows = there.iter().map(|planned| planned.row()).collect();
-        let outcomes = self.inner.index.commit(rows).await;
-        let mut copies: Vec<DeliveredCopy> = planned
-            .iter()
-            .map(|planned| DeliveredCopy { account: planned.account, mailbox: planned.mailbox, uid: None })
-            .collect();
-        let all_there = there.len() == planned.len();
-        match outcomes {
-            Ok(outcomes) => {
-                let places = published.iter().enumerate().filter(|(_, done)| **done).map(|(at, _)| at);
-                for (at, outcome) in places.zip(&outcomes) {
-                    copies[at].uid = uid_of(*outcome);
-                }
-                if outcomes.contains(&Outcome::Refused) {
-                    copies.iter().for_each(|copy| self.forget_account(copy.account));
-                    if let [only] = &planned[..] {
-                        begun.id = None;
-                        return Err(self.take_back(only.clone()).await);
-                    }
-                    // A folder went while its mail came. It was taken, so it
-                    // goes to INBOX.
-                    begun.acknowledged = Acknowledged::Yes;
-                } else if all_there {
-                    begun.id = None;
-                    if let Some(spooled) = spooled {
-                        self.done(spooled).await;
-                    }
-                }
-            }
-            Err(error) => tracing::error!(%error, id = %spooled_id(&begun), "rows are missing and follow later"),
+        let done = self.blocking(move |store| publish(store, spooled, header, groups)).await;
+        if done.as_ref().map_or(true, |(_, groups)| groups.iter().any(Result::is_err)) {
+            forget.into_iter().for_each(|account| self.forget_account(account));
         }
-        for copy in &copies {
+        let (spooled, groups) = done.map_err(|error| {
+            begun.id = None;
+            no_such_place(error)
+        })?;
+        let placed: Vec<&Placed> = groups.iter().flatten().flatten().collect();
+        let mut uids = self.number(spooled, &placed, &mut begun).await?.into_iter();
+        let mut done = Vec::with_capacity(groups.len());
+        for group in groups {
+            done.push(group.map_err(no_such_place).map(|copies| {
+                let made = copies.into_iter().zip(uids.by_ref());
+                let made =
+                    made.map(|((copy, _), uid)| DeliveredCopy { account: copy.account, mailbox: copy.mailbox, uid });
+                Delivered { copies: made.collect() }
+            }));
+        }
+        for copy in done.iter().flatten().flat_map(|delivered| &delivered.copies) {
             self.changed_here(copy.account, copy.mailbox);
         }
-        Ok(Delivered { copies })
+        Ok(done)
+    }
+
+    /// Rows for the copies that are there: their UIDs, nothing where one follows
+    /// later.
+    async fn number(
+        &self,
+        spooled: Option<Spooled>,
+        placed: &[&Placed],
+        begun: &mut Begun,
+    ) -> Result<Vec<Option<Uid>>, StoreError> {
+        let there: Vec<usize> = (0..placed.len()).filter(|at| placed[*at].1).collect();
+        let mut uids = vec![None; placed.len()];
+        let outcomes = match self.commit(there.iter().map(|at| placed[*at].0.row()).collect()).await {
+            Ok(outcomes) => outcomes,
+            Err(error) => {
+                tracing::error!(%error, id = %spooled_id(begun), "rows are missing and follow later");
+                return Ok(uids);
+            }
+        };
+        for (at, outcome) in there.iter().zip(&outcomes) {
+            uids[*at] = uid_of(*outcome);
+        }
+        if outcomes.contains(&Outcome::Refused) {
+            placed.iter().for_each(|(copy, _)| self.forget_account(copy.account));
+            if let [(only, _)] = placed {
+                begun.id = None;
+                return Err(self.take_back(only.clone()).await);
+            }
+            // A folder went while its mail came. It was taken, so it goes to
+            // INBOX.
+            begun.acknowledged = Acknowledged::Yes;
+        } else if there.len() == placed.len() {
+            begun.id = None;
+            if let Some(spooled) = spooled {
+                self.done(spooled).await;
+            }
+        }
+        Ok(uids)
     }
 
     /// The only copy is in a folder that goes, perhaps with its files, and no
@@ -147,7 +185,7 @@ impl Store {
         let (mailbox, dir) = self.target(delivery.account, &delivery.folder).await?;
         let trace = with_lf(delivery.trace);
         let planned = self.planned(spooled, header, (delivery.account, mailbox, dir), trace, delivery.flags).await?;
-        self.room_for(planned.account, planned.sizes.disk).await?;
+        self.is_below_quota(planned.account).await?;
         Ok(planned)
     }
 
@@ -220,6 +258,14 @@ impl Planned {
     }
 }
 
+/// The folder was there when the delivery was planned.
+fn no_such_place(error: StoreError) -> StoreError {
+    match error {
+        StoreError::FileMissing => StoreError::Disk("a folder is not there any more".to_owned()),
+        other => other,
+    }
+}
+
 /// Hands a delivery to the next tick when it is dropped with an id.
 struct Begun {
     store: Store,
@@ -242,7 +288,7 @@ fn spooled_id(begun: &Begun) -> String {
 pub(crate) fn uid_of(outcome: Outcome) -> Option<Uid> {
     match outcome {
         Outcome::Inserted(uid) | Outcome::Known(uid) => Some(uid),
-        Outcome::Gone | Outcome::Refused => None,
+        Outcome::Gone | Outcome::Refused | Outcome::Unpromised => None,
     }
 }
 

@@ -1,6 +1,8 @@
 //! STORE: the commit is the acknowledgement, the names of the files follow.
 
-use index::{Change, Message, Uid};
+use std::sync::atomic::Ordering;
+
+use index::{Change, FlagAction, Flags, Message, Uid};
 
 use crate::{Mailbox, Store, StoreError};
 
@@ -20,7 +22,16 @@ impl Store {
         // The handle may be older than the folder.
         self.row(mailbox).await?;
         self.unsettle(mailbox.id);
-        let done = self.inner.index.store_flags(mailbox.id, uids, change).await?;
+        self.inner.told.store(true, Ordering::Release);
+        let done = match self.making_room(|| self.inner.index.store_flags(mailbox.id, uids, change)).await {
+            // Reading marks as read: a mark that cannot be written keeps nobody
+            // from reading.
+            Err(error) if marks_as_read(change) && self.lacks_room(&error).await => {
+                let known = self.inner.index.messages(mailbox.id, uids).await?;
+                return Ok(known.into_iter().map(|known| known.message).collect());
+            }
+            done => done?,
+        };
         let changed = done.iter().filter(|flagged| flagged.changed);
         self.inner.debts.owe_renames(mailbox, changed.clone().map(|flagged| flagged.known.message.uid));
         if changed.count() > 0 {
@@ -28,4 +39,8 @@ impl Store {
         }
         Ok(done.into_iter().map(|flagged| flagged.known.message).collect())
     }
+}
+
+fn marks_as_read(change: &Change) -> bool {
+    change.how == FlagAction::Add && change.flags == Flags::SEEN && change.keywords.is_empty()
 }

@@ -140,7 +140,7 @@ impl Store {
     /// [`StoreError::NoSuchFolder`], [`StoreError::Index`].
     pub async fn status(&self, account: AccountId, name: &FolderName) -> Result<Status, StoreError> {
         let mailbox = self.mailbox(account, name).await?;
-        self.scan(&mailbox, Eager::Now).await?;
+        self.scan_if_possible(&mailbox, Eager::Now).await?;
         let row = self.row(&mailbox).await?;
         let totals = self.inner.index.totals(&row).await?;
         let narrow = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
@@ -163,7 +163,7 @@ impl Store {
     /// [`StoreError::NoSuchFolder`], [`StoreError::Index`].
     pub async fn mailbox(&self, account: AccountId, name: &FolderName) -> Result<Mailbox, StoreError> {
         let row = self.find_row(account, name).await?;
-        Ok(Mailbox { account, id: row.id })
+        Ok(self.handle(account, row.id))
     }
 
     pub(crate) async fn find_row(&self, account: AccountId, name: &FolderName) -> Result<FolderRow, StoreError> {
@@ -257,6 +257,8 @@ impl Store {
             match self.insert_row(account, &name, dir, None).await {
                 Ok(row) => rows.push(row),
                 Err(StoreError::FolderExists) => {}
+                // Without room for the row it comes later.
+                Err(error) if self.lacks_room(&error).await => {}
                 Err(error) => return Err(error),
             }
         }

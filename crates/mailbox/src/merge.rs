@@ -192,6 +192,8 @@ mod tests {
             special_use: None,
             keywords: Vec::<Keyword>::new(),
             adopted: true,
+            uid_promised: 0,
+            vanished_floor: ModSeq(0),
         };
         let owed = owed.iter().map(|(uid, base)| (Uid::new(*uid).unwrap(), BaseName::new(*base).unwrap())).collect();
         KnownFolder { folder, messages, owed }

@@ -10,14 +10,28 @@ const FILE: &[u8] = b".gatepost-account";
 /// More bytes than a key has.
 const CAP: usize = 1024;
 
-/// Whether the Maildir at this path is another account's. One without an owner
-/// is adopted by whoever comes.
-pub(crate) fn is_anothers(store: &Store, path: &AccountPath, key: &AccountKey) -> Result<bool, StoreError> {
-    match store.inner.root.account(path) {
-        Ok(account) => Ok(owner(&account)?.is_some_and(|owner| owner != line(key))),
-        Err(maildir::Error::Missing(_)) => Ok(false),
-        Err(error) => Err(error.into()),
+/// Those of the paths that this account may have, its own first. A Maildir
+/// without an owner is adopted by whoever comes.
+pub(crate) fn possible(
+    store: &Store,
+    paths: Vec<AccountPath>,
+    key: &AccountKey,
+) -> Result<Vec<AccountPath>, StoreError> {
+    let (mut own, mut free) = (Vec::new(), Vec::new());
+    for path in paths {
+        let owner = match store.inner.root.account(&path) {
+            Ok(account) => owner(&account)?,
+            Err(maildir::Error::Missing(_)) => None,
+            Err(error) => return Err(error.into()),
+        };
+        match owner {
+            Some(owner) if owner == line(key) => own.push(path),
+            Some(_) => tracing::warn!(%path, "the Maildir there is another account's, which had this address"),
+            None => free.push(path),
+        }
     }
+    own.append(&mut free);
+    Ok(own)
 }
 
 /// Makes the Maildir, and says whose it is where nothing says so.

@@ -7,10 +7,17 @@ use spool::{Owed, OwedDelivery, Spooled};
 use crate::deliver::Planned;
 use crate::{Store, StoreError};
 
-/// Stages all copies, notes in the spool what is owed, and publishes them.
-/// Tells for each copy whether it is there for good; those that are not are
-/// owed by the spool entry, which then stays. The message in the spool comes
-/// back where there is such an entry.
+/// The copies of those who share one answer: all or none of them, or why none.
+pub(crate) type Group<T> = Result<Vec<T>, StoreError>;
+
+/// A copy, and whether it is there for good.
+pub(crate) type Placed = (Planned, bool);
+
+/// Stages all copies, notes in the spool what is owed, and publishes them. A
+/// group of which a copy cannot be staged, or not be published before anything
+/// of it is seen, fails alone. Tells for each copy of the others whether it is
+/// there for good; those that are not are owed by the spool entry, which then
+/// stays. The message in the spool comes back where there is such an entry.
 ///
 /// # Errors
 ///
@@ -19,67 +26,125 @@ pub(crate) fn publish(
     store: &Store,
     spooled: Spooled,
     header: Vec<u8>,
-    planned: &[Planned],
-) -> Result<(Option<Spooled>, Vec<bool>), StoreError> {
-    let mut staged = Vec::with_capacity(planned.len());
-    for copy in planned {
-        let folder = store.open_folder(&copy.path, &copy.dir)?;
-        let pieces = [Piece::Bytes(&copy.trace), Piece::Bytes(&header), spooled.body()];
-        staged.push(folder.stage(&copy.base, &pieces, copy.now_secs)?);
-    }
+    groups: Vec<Group<Planned>>,
+) -> Result<(Option<Spooled>, Vec<Group<Placed>>), StoreError> {
+    let staged: Vec<Group<(Planned, Staged)>> =
+        groups.into_iter().map(|group| stage(store, &spooled, &header, group?)).collect();
+    let copies = || staged.iter().flatten().flatten().map(|(copy, _)| copy);
     // One copy is there or not there by one rename, and a row that is missing
     // afterwards is made when its folder is looked at: nothing can be owed, and
     // three synchronisations are spared. See docs/decisions/0002.
-    if planned.len() > 1 {
-        spooled.owe(Owed { header, deliveries: planned.iter().map(owed).collect() })?;
+    let owes = copies().count() > 1;
+    if owes {
+        spooled.owe(Owed { header: header.clone(), deliveries: copies().map(owed).collect() })?;
     }
-    match publish_all(staged, planned) {
+    let published = publish_all(staged).and_then(|groups| {
+        let there = groups.iter().flatten().flatten();
+        let failed = groups.iter().any(Result::is_err);
+        if owes && failed && there.clone().any(|(_, is_there)| !*is_there) {
+            // Who hears 4xx must not get it later.
+            let deliveries = there.map(|(copy, _)| owed(copy)).collect();
+            if let Err(error) = spooled.settle(Owed { header, deliveries }) {
+                tracing::warn!(%error, id = %spooled.id(), "a copy that was not acknowledged may come later");
+            }
+        }
+        Ok(groups)
+    });
+    match published {
         // Where nothing is owed the spool file goes here, on this thread.
-        Ok(published) => Ok(((planned.len() > 1).then_some(spooled), published)),
-        Err(error) => {
+        Ok(groups) if owes && groups.iter().any(Result::is_ok) => Ok((Some(spooled), groups)),
+        other => {
             // The sender hears 451 and comes again. If the entry cannot be
             // removed, the next start finds that no copy was published, and
             // removes it.
-            let _ = spooled.done();
-            Err(error)
+            if owes {
+                let _ = spooled.done();
+            }
+            Ok((None, other?))
         }
     }
 }
 
-/// The first rename decides: while it fails nobody got anything; behind it
-/// whoever cannot be served now is served later.
-fn publish_all(staged: Vec<Staged>, planned: &[Planned]) -> Result<Vec<bool>, StoreError> {
-    let mut published: Vec<Option<(Folder, Published)>> = Vec::with_capacity(planned.len());
-    for (file, copy) in staged.into_iter().zip(planned) {
+fn stage(store: &Store, spooled: &Spooled, header: &[u8], group: Vec<Planned>) -> Group<(Planned, Staged)> {
+    let mut staged = Vec::with_capacity(group.len());
+    for copy in group {
+        let folder = store.open_folder(&copy.path, &copy.dir)?;
+        let pieces = [Piece::Bytes(&copy.trace), Piece::Bytes(header), spooled.body()];
+        let file = folder.stage(&copy.base, &pieces, copy.now_secs)?;
+        staged.push((copy, file));
+    }
+    Ok(staged)
+}
+
+/// A copy on its way to be seen.
+struct Shown {
+    copy: Planned,
+    folder: Folder,
+    published: Option<Published>,
+}
+
+/// A group's first rename decides: while it fails nobody of it got anything;
+/// behind it whoever cannot be served now is served later.
+fn publish_all(groups: Vec<Group<(Planned, Staged)>>) -> Result<Vec<Group<Placed>>, StoreError> {
+    let shown: Vec<Group<Shown>> = groups.into_iter().map(|group| show(group?)).collect();
+    let mut done = Vec::with_capacity(shown.len());
+    let mut settled: Vec<(Folder, Vec<Located>)> = Vec::new();
+    let mut failure = None;
+    for group in shown {
+        let group = match group {
+            Ok(group) => group,
+            Err(error) => {
+                done.push(Err(error));
+                continue;
+            }
+        };
+        let mut placed = Vec::with_capacity(group.len());
+        for Shown { copy, folder, published } in group {
+            let Some(published) = published else {
+                placed.push((copy, false));
+                continue;
+            };
+            let at = vec![published.located().clone()];
+            // A synchronisation is never tried again on a disk that failed one.
+            if failure.is_none()
+                && let Err(error) = folder.settle(vec![published])
+            {
+                failure = Some(error);
+            }
+            settled.push((folder, at));
+            placed.push((copy, true));
+        }
+        done.push(Ok(placed));
+    }
+    match failure {
+        None => Ok(done),
+        Some(error) => {
+            withdraw(settled);
+            Err(error.into())
+        }
+    }
+}
+
+fn show(group: Vec<(Planned, Staged)>) -> Group<Shown> {
+    let mut shown: Vec<Shown> = Vec::with_capacity(group.len());
+    for (copy, file) in group {
         let folder = file.folder().clone();
-        match file.publish(copy.arrival()) {
-            Ok(done) => published.push(Some((folder, done))),
-            Err(error) if published.iter().all(Option::is_none) => return Err(error.into()),
+        let published = match file.publish(copy.arrival()) {
+            Ok(done) => Some(done),
+            Err(error) if shown.iter().all(|earlier| earlier.published.is_none()) => return Err(error.into()),
             Err(error) => {
                 tracing::error!(%error, base = %copy.base, "a copy is delivered later");
-                published.push(None);
+                None
             }
-        }
+        };
+        shown.push(Shown { copy, folder, published });
     }
-    let there = published.iter().map(Option::is_some).collect();
-    let mut settled: Vec<(Folder, Vec<Located>)> = Vec::with_capacity(published.len());
-    let mut rest = published.into_iter().flatten();
-    while let Some((folder, done)) = rest.next() {
-        match folder.settle(vec![done]) {
-            Ok(located) => settled.push((folder, located)),
-            Err(error) => {
-                let unsettled = rest.map(|(folder, done)| (folder, vec![done.located().clone()]));
-                withdraw(settled.into_iter().chain(unsettled));
-                return Err(error.into());
-            }
-        }
-    }
-    Ok(there)
+    Ok(shown)
 }
 
 /// A directory could not be made durable: nobody knows what is on disk, so
 /// nobody may keep a copy of what the sender will send again.
-fn withdraw(copies: impl Iterator<Item = (Folder, Vec<Located>)>) {
+fn withdraw(copies: Vec<(Folder, Vec<Located>)>) {
     for (folder, located) in copies {
         if let Err(error) = folder.remove(&located) {
             tracing::error!(%error, folder = %folder.path().display(), "a copy that was not acknowledged stays");

@@ -53,9 +53,9 @@ impl Store {
                 Err(error) => return Err(self.not_kept(&ids, error.into()).await),
             }
         }
-        match self.deliver_planned(spooled, header, planned).await {
-            Ok(_) => Ok(ids),
-            Err(error) => Err(self.not_kept(&ids, error).await),
+        match self.deliver_planned(spooled, header, vec![Ok(planned)]).await.map(|mut done| done.pop()) {
+            Ok(None | Some(Ok(_))) => Ok(ids),
+            Ok(Some(Err(error))) | Err(error) => Err(self.not_kept(&ids, error).await),
         }
     }
 
@@ -126,7 +126,7 @@ impl Store {
     }
 
     pub(crate) async fn open_object(&self, object: &Object) -> Result<OpenMessage, StoreError> {
-        let mailbox = Mailbox { account: object.account, id: object.mailbox };
+        let mailbox = self.handle(object.account, object.mailbox);
         let base = BaseName::new(object.base.clone()).map_err(|_| StoreError::NoSuchObject)?;
         match self.inner.index.uid_of(mailbox.id, &base).await? {
             Some(uid) => self.open_message(&mailbox, uid).await,
@@ -137,7 +137,7 @@ impl Store {
     /// The message goes first: an object without one says so, a message
     /// without an object would stay for ever.
     async fn remove_object(&self, object: &Object) -> Result<(), StoreError> {
-        let mailbox = Mailbox { account: object.account, id: object.mailbox };
+        let mailbox = self.handle(object.account, object.mailbox);
         if let Ok(base) = BaseName::new(object.base.clone()) {
             match self.inner.index.uid_of(mailbox.id, &base).await? {
                 Some(uid) => self.expunge(&mailbox, &crate::Expunge::These(vec![uid])).await.map(drop)?,

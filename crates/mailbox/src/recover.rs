@@ -137,7 +137,7 @@ impl Store {
             self.blocking(move |store| restore(store, message, header, copies)).await;
         let missing = copies.iter().filter(|copy| copy.found != Found::Known);
         let rows = missing.map(|copy| row(&message, &header, &copy.delivery, &copy.place.row)).collect();
-        let outcomes = self.inner.index.commit(rows).await?;
+        let outcomes = self.commit(rows).await?;
         for copy in &copies {
             self.changed_here(copy.place.row.account, copy.place.row.id);
         }
@@ -164,11 +164,12 @@ impl Store {
     async fn owing(&self, delivery: OwedDelivery) -> Result<Option<Owing>, StoreError> {
         let path = delivery.path.as_str();
         let account = match self.inner.index.account(AccountId::new(delivery.account)).await {
-            Ok(account) if account.maildir_path == path => account.id,
+            Ok(account) if account.maildir_path == path && account.removed.is_none() => account.id,
             Ok(_) => return Ok(None),
             // An index that was made anew, or restored: whoever has the
             // Maildir now has adopted it.
             Err(IndexError::NoSuchRow) => match self.inner.index.account_by_path(path).await? {
+                Some(account) if account.removed.is_some() => return Ok(None),
                 Some(account) => account.id,
                 None => return Err(StoreError::NoSuchAccount),
             },
@@ -216,22 +217,6 @@ impl Store {
         // What stays is swept up later, or in the way of the copy that is
         // written anew, which says so.
         let _ = folder.unstage(&delivery.base);
-    }
-
-    /// Begins the generation that [`Store::recover`] could not begin, since no
-    /// number may be given out before it is known whether some were lost.
-    pub(crate) async fn owed_generation(&self) -> Result<(), StoreError> {
-        if self.inner.generation_owed.load(Ordering::Acquire) {
-            self.begin_generation().await?;
-            self.inner.generation_owed.store(false, Ordering::Release);
-        }
-        Ok(())
-    }
-
-    async fn begin_generation(&self) -> Result<(), StoreError> {
-        let in_file = self.blocking(crate::generation::read).await?;
-        let next = self.inner.index.begin_generation(in_file).await?;
-        self.blocking(move |store| crate::generation::write(store, next)).await
     }
 }
 

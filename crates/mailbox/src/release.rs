@@ -48,6 +48,7 @@ impl Store {
             return Ok(());
         }
         self.room_for(to, sizes.disk).await?;
+        self.admit(sizes.disk, 1).await?;
         let now_secs = self.now_secs();
         let file = message.file;
         self.blocking(move |store| place(&store.open_folder(&path, &dir)?, &file, &letter, now_secs)).await?;
@@ -64,7 +65,7 @@ impl Store {
             saved: now_secs,
             letters: uidlist::Flags::NONE,
         };
-        self.inner.index.commit(vec![row]).await?;
+        self.commit(vec![row]).await?;
         self.changed_here(to, mailbox);
         Ok(self.inner.index.released(id, now_secs).await?)
     }

@@ -67,6 +67,14 @@ struct Adopted {
     received_secs: i64,
 }
 
+impl FolderState {
+    /// Forgets what was seen and written; waits while somebody writes.
+    pub(crate) fn forget(&self) {
+        *self.looks.lock().unwrap_or_else(PoisonError::into_inner) = Looks::default();
+        *self.sidecar.lock().unwrap_or_else(PoisonError::into_inner) = Sidecar::default();
+    }
+}
+
 impl Looks {
     /// Whether a session that only asks for news need not look again.
     fn is_fresh(&self, now_ms: i64) -> bool {
@@ -77,6 +85,18 @@ impl Looks {
 }
 
 impl Store {
+    /// [`Store::scan`], where a full disk is no reason to keep from anybody what
+    /// is known already.
+    pub(crate) async fn scan_if_possible(&self, mailbox: &Mailbox, eager: Eager) -> Result<(), StoreError> {
+        match self.scan(mailbox, eager).await {
+            Err(error) if self.lacks_room(&error).await => {
+                tracing::debug!(%error, mailbox = %mailbox.id, "what is new in a folder is shown later");
+                Ok(())
+            }
+            scanned => scanned,
+        }
+    }
+
     /// Looks into the folder's directory if something happened there.
     pub(crate) async fn scan(&self, mailbox: &Mailbox, eager: Eager) -> Result<(), StoreError> {
         let state = self.folder_state(mailbox.id);
@@ -222,7 +242,7 @@ impl Store {
         messages.sort_by_key(|message| message.uid.map_or(u32::MAX, Uid::get));
         let count = messages.len();
         if count > 0 {
-            self.inner.index.commit(messages).await?;
+            self.commit(messages).await?;
             tracing::info!(mailbox = %mailbox.id, messages = count, "messages of other programs were taken in");
         }
         if !rows.folder.adopted {

@@ -5,8 +5,8 @@
 use std::sync::PoisonError;
 
 use index::{FolderRow, Keyword, Known, KnownFolder, Uid};
-use maildir::{Folder, SideFile};
-use uidlist::{Keywords, MAX_LIST_OCTETS, Record, UidList};
+use maildir::{AccountPath, Folder, SideFile};
+use uidlist::{FolderDir, Keywords, MAX_LIST_OCTETS, Record, UidList};
 
 use crate::{Mailbox, Store, StoreError};
 
@@ -23,8 +23,8 @@ pub(crate) struct Sidecar {
     keywords: usize,
 }
 
-/// How far ahead of the used UIDs the first line is: UIDs that were told but
-/// are not listed yet are then not given out again.
+/// How far ahead of the used UIDs the first line is raised: UIDs that were told
+/// but are not listed yet are then not given out again.
 const AHEAD: u32 = 1000;
 /// The largest keyword file that is read.
 const MAX_KEYWORDS_OCTETS: usize = 64 << 10;
@@ -60,15 +60,16 @@ impl Store {
         let written = self
             .blocking(move |store| {
                 let folder = store.open_folder(&path, &dir)?;
-                let Some(_lock) = folder.lock_side(SideFile::UidList, now_secs)? else { return Ok(false) };
                 let state = store.folder_state(rows.folder.id);
                 let mut sidecar = state.sidecar.lock().unwrap_or_else(PoisonError::into_inner);
-                write(&folder, &rows, after, &mut sidecar).map(|()| true)
+                let Some(_lock) = folder.lock_side(SideFile::UidList, now_secs)? else { return Ok(None) };
+                write(&folder, &rows, after, &mut sidecar).map(|()| Some(sidecar.next))
             })
             .await;
         match written {
-            Ok(true) => Ok(()),
-            Ok(false) => {
+            Ok(Some(next)) if next > row.uid_promised => Ok(self.inner.index.promise_uids(mailbox.id, next).await?),
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => {
                 self.inner.debts.owe_list(mailbox.account, mailbox.id);
                 Ok(())
             }
@@ -76,6 +77,36 @@ impl Store {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Lets the list's first line say durably that the next UID is `next` or more,
+/// before those below are given out; its other lines stay. Returns what it says.
+/// Blocks.
+///
+/// # Errors
+///
+/// Disk; [`StoreError::Index`] while another program holds the list's lock.
+pub(crate) fn raise(
+    store: &Store,
+    (path, dir): (&AccountPath, &FolderDir),
+    row: &FolderRow,
+    next: u32,
+) -> Result<u32, StoreError> {
+    let folder = store.open_folder(path, dir)?;
+    let state = store.folder_state(row.id);
+    let mut sidecar = state.sidecar.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(_lock) = folder.lock_side(SideFile::UidList, store.now_secs())? else {
+        return Err(StoreError::Index("another program holds the lock of a uidlist".to_owned()));
+    };
+    let found = read_list(&folder)?.filter(|list| list.uid_validity == row.uid_validity.0);
+    if found.is_none() {
+        *sidecar = Sidecar { keywords: sidecar.keywords, ..Sidecar::default() };
+    }
+    let mut list = found.unwrap_or_else(|| UidList::empty(row.uid_validity.0));
+    list.next_uid = list.next_uid.max(next).saturating_add(AHEAD);
+    folder.replace_side(SideFile::UidList, &list.render())?;
+    sidecar.next = list.next_uid;
+    Ok(list.next_uid)
 }
 
 /// The list of a folder, where there is one that can be used; blocks.
@@ -109,8 +140,15 @@ fn write(folder: &Folder, rows: &KnownFolder, after: Option<u32>, sidecar: &mut 
         sidecar.lines += rows.messages.len() as u64;
     } else {
         let mut list = UidList::empty(rows.folder.uid_validity.0);
-        list.next_uid = rows.folder.uid_next.saturating_add(AHEAD);
+        // What was promised once is never taken back.
+        let found = read_list(folder)?;
+        let before = found.as_ref().filter(|list| list.uid_validity == rows.folder.uid_validity.0);
+        let promised = before.map_or(0, |list| list.next_uid).max(rows.folder.uid_promised);
+        list.next_uid = rows.folder.uid_next.saturating_add(AHEAD).max(promised);
         list.records = rows.messages.iter().map(record).collect();
+        if let Some(found) = &found {
+            crate::uidl::keep_fields(found, &mut list.records);
+        }
         folder.replace_side(SideFile::UidList, &list.render())?;
         sidecar.lines = rows.messages.len() as u64;
         sidecar.next = list.next_uid;

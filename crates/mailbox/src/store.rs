@@ -1,7 +1,7 @@
 //! The store: one handle through which everybody reaches mail at rest.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicI64};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,6 +11,7 @@ use spool::Spool;
 use uidlist::{FolderDir, NodeName};
 
 use crate::account::AccountState;
+use crate::room::Room;
 use crate::scan::FolderState;
 use crate::tick::Debts;
 use crate::watch::Watches;
@@ -38,6 +39,17 @@ pub(crate) struct Inner {
     pub(crate) debts: Debts,
     /// Whether the generation of the index is still to be begun.
     pub(crate) generation_owed: AtomicBool,
+    /// The generation that was begun, 0 before; since when, in seconds since
+    /// 1970; and whether numbers were given out since.
+    pub(crate) generation: AtomicU64,
+    pub(crate) generation_at: AtomicI64,
+    pub(crate) told: AtomicBool,
+    /// Raised when the index turns out to be another than before: handles from
+    /// before are of no use.
+    pub(crate) epoch: AtomicU64,
+    pub(crate) room: Room,
+    /// When old tombstones were last looked for, in seconds since 1970.
+    pub(crate) purged_at: AtomicI64,
     /// When the quarantine was last looked through, in seconds since 1970.
     pub(crate) expired_at: AtomicI64,
 }
@@ -87,6 +99,12 @@ impl Store {
             watches: Watches::default(),
             debts: Debts::default(),
             generation_owed: AtomicBool::new(false),
+            generation: AtomicU64::new(0),
+            generation_at: AtomicI64::new(0),
+            told: AtomicBool::new(false),
+            epoch: AtomicU64::new(0),
+            room: Room::default(),
+            purged_at: AtomicI64::new(0),
             expired_at: AtomicI64::new(0),
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -146,8 +164,20 @@ impl Store {
         Ok((account.path.clone(), dir_of(folder)?))
     }
 
+    /// A handle that is good until the index turns out to be another.
+    pub(crate) fn handle(&self, account: AccountId, id: MailboxId) -> Mailbox {
+        Mailbox { account, id, epoch: self.inner.epoch.load(Ordering::Acquire) }
+    }
+
+    pub(crate) fn is_stale(&self, mailbox: &Mailbox) -> bool {
+        mailbox.epoch != self.inner.epoch.load(Ordering::Acquire)
+    }
+
     /// The row behind a handle.
     pub(crate) async fn row(&self, mailbox: &Mailbox) -> Result<FolderRow, StoreError> {
+        if self.is_stale(mailbox) {
+            return Err(StoreError::NoSuchFolder);
+        }
         Ok(self.inner.index.folder(mailbox.account, mailbox.id).await?)
     }
 

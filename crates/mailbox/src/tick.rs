@@ -71,11 +71,16 @@ impl Debts {
 
 impl Store {
     /// What is done in the background: deliveries still owed, owed renames,
-    /// sidecar files, expiry of the quarantine. Call it about once a second,
+    /// sidecar files, expiry of the quarantine and of tombstones, a look at the
+    /// room on the disks and at the generation of the index. Call it about once a second,
     /// one call at a time; never fails, logs what did not work.
     pub async fn tick(&self) {
+        self.measure_room().await;
+        self.keep_ballast().await;
         if let Err(error) = self.owed_generation().await {
             tracing::warn!(%error, "the generation of the index could not be checked yet");
+        } else if let Err(error) = self.watch_generation().await {
+            tracing::debug!(%error, "the generation of the index could not be looked at");
         }
         for (id, acknowledged) in self.inner.debts.due_deliveries(self.now_secs()) {
             if self.retry_delivery(id, acknowledged).await == Next::Later {
@@ -85,6 +90,7 @@ impl Store {
         self.pay_renames().await;
         self.pay_lists().await;
         self.expire_quarantine().await;
+        self.purge_tombstones().await;
     }
 
     /// Pays all that is owed to the disk, for a clean stop.
@@ -115,7 +121,7 @@ impl Store {
     async fn pay_renames(&self) {
         let mut waiting = self.inner.debts.take_renames().into_iter();
         for ((account, id), uids) in waiting.by_ref() {
-            let mailbox = Mailbox { account, id };
+            let mailbox = self.handle(account, id);
             let uids: Vec<Uid> = uids.into_iter().collect();
             match self.rename_files(&mailbox, &uids).await {
                 Ok(()) | Err(StoreError::NoSuchFolder) => {}
@@ -129,14 +135,14 @@ impl Store {
             }
         }
         for ((account, id), uids) in waiting {
-            self.inner.debts.owe_renames(&Mailbox { account, id }, uids.into_iter());
+            self.inner.debts.owe_renames(&self.handle(account, id), uids.into_iter());
         }
     }
 
     async fn pay_lists(&self) {
         let mut waiting = self.inner.debts.take_lists().into_iter();
         for (account, id) in waiting.by_ref() {
-            if let Err(error) = self.write_sidecar(&Mailbox { account, id }).await {
+            if let Err(error) = self.write_sidecar(&self.handle(account, id)).await {
                 tracing::warn!(%error, mailbox = %id, "a uidlist lags behind its folder");
                 if matches!(error, StoreError::Index(_)) {
                     self.inner.debts.owe_list(account, id);

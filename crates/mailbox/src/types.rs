@@ -30,6 +30,9 @@ pub struct Settings {
     pub quarantine_bytes: u64,
     /// How many folders an account may have.
     pub max_folders: usize,
+    /// How many bytes beside an index of SQLite are given up when the disk is
+    /// full, so that people can delete.
+    pub ballast: u64,
 }
 
 impl Settings {
@@ -42,6 +45,7 @@ impl Settings {
             quarantine_age: Duration::from_secs(14 * 86_400),
             quarantine_bytes: 10 << 30,
             max_folders: 2_000,
+            ballast: 8 << 20,
         }
     }
 }
@@ -181,6 +185,8 @@ pub enum Mode {
 pub struct Mailbox {
     pub(crate) account: AccountId,
     pub(crate) id: MailboxId,
+    /// Which index it is of: one that was restored has other numbers.
+    pub(crate) epoch: u64,
 }
 
 impl Mailbox {
@@ -230,7 +236,8 @@ pub struct Changes {
     pub uid_next: u32,
     /// The last change; hand it to the next call.
     pub highest_modseq: ModSeq,
-    /// The folder was deleted: the session ends.
+    /// The folder was deleted, or what the session knows of it is of no use any
+    /// more: the session ends.
     pub deleted: bool,
 }
 

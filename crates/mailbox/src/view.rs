@@ -1,7 +1,7 @@
 //! What a session sees: a folder when it is opened, what changed in it since,
 //! a message's file.
 
-use index::{AccountId, IndexError, ModSeq, Uid};
+use index::{AccountId, FolderRow, IndexError, ModSeq, Uid};
 
 use crate::scan::Eager;
 use crate::{Changes, FolderName, Mailbox, Mode, OpenMessage, Store, StoreError, View, Watch};
@@ -15,11 +15,11 @@ impl Store {
     /// [`StoreError::NoSuchFolder`], disk and index.
     pub async fn select(&self, account: AccountId, name: &FolderName, mode: Mode) -> Result<View, StoreError> {
         let mailbox = self.mailbox(account, name).await?;
-        self.scan(&mailbox, Eager::Now).await?;
+        self.scan_if_possible(&mailbox, Eager::Now).await?;
         let snapshot = self.inner.index.snapshot(account, mailbox.id).await?;
         let row = snapshot.folder;
         let mut recent_from = row.first_recent;
-        if mode == Mode::ReadWrite && row.first_recent < row.uid_next && !self.inner.index.claim_recent(&row).await? {
+        if mode == Mode::ReadWrite && row.first_recent < row.uid_next && !self.claim_recent(&row).await? {
             recent_from = row.uid_next;
         }
         Ok(View {
@@ -33,6 +33,15 @@ impl Store {
         })
     }
 
+    /// Where the claim cannot be written, another session will see them as
+    /// `\Recent` too, which is better than none that opens.
+    async fn claim_recent(&self, row: &FolderRow) -> Result<bool, StoreError> {
+        match self.inner.index.claim_recent(row).await.map_err(StoreError::from) {
+            Err(error) if self.lacks_room(&error).await => Ok(true),
+            claimed => claimed,
+        }
+    }
+
     /// What happened since `since`, in this process, in others and on disk:
     /// for NOOP and IDLE.
     ///
@@ -40,13 +49,16 @@ impl Store {
     ///
     /// [`StoreError::Index`], disk.
     pub async fn changes(&self, mailbox: &Mailbox, since: ModSeq) -> Result<Changes, StoreError> {
-        match self.scan(mailbox, Eager::Calm).await {
-            Err(StoreError::NoSuchFolder) => return Ok(Changes { deleted: true, ..Changes::default() }),
+        match self.scan_if_possible(mailbox, Eager::Calm).await {
+            _ if self.is_stale(mailbox) => return Ok(lost()),
+            Err(StoreError::NoSuchFolder) => return Ok(lost()),
             scanned => scanned?,
         }
         match self.inner.index.changed_since(mailbox.account, mailbox.id, since).await {
-            Err(IndexError::NoSuchRow) => Ok(Changes { deleted: true, ..Changes::default() }),
+            Err(IndexError::NoSuchRow) => Ok(lost()),
             Err(error) => Err(error.into()),
+            // What vanished since then is not known any more.
+            Ok(changed) if since < changed.folder.vanished_floor => Ok(lost()),
             Ok(changed) => Ok(Changes {
                 changed: changed.messages,
                 vanished: changed.vanished,
@@ -79,4 +91,9 @@ impl Store {
             .await?;
         Ok(OpenMessage { file, blocking: self.inner.blocking.clone() })
     }
+}
+
+/// The session has to open its folder anew.
+fn lost() -> Changes {
+    Changes { deleted: true, ..Changes::default() }
 }

@@ -39,6 +39,13 @@ struct Signal {
     event: Event,
 }
 
+impl Signal {
+    fn ring(&self) {
+        self.version.fetch_add(1, Ordering::AcqRel);
+        self.event.notify(usize::MAX);
+    }
+}
+
 /// All folders that somebody looks at.
 #[derive(Debug, Default)]
 pub(crate) struct Watches(Mutex<HashMap<MailboxId, Weak<Signal>>>);
@@ -62,9 +69,13 @@ impl Watches {
     pub(crate) fn wake(&self, id: MailboxId) {
         let signal = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&id).and_then(Weak::upgrade);
         if let Some(signal) = signal {
-            signal.version.fetch_add(1, Ordering::AcqRel);
-            signal.event.notify(usize::MAX);
+            signal.ring();
         }
+    }
+
+    pub(crate) fn wake_all(&self) {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.values().filter_map(Weak::upgrade).for_each(|signal| signal.ring());
     }
 }
 

@@ -64,10 +64,13 @@ async fn over_quota() {
     assert_eq!((used.messages, used.quota), (1, Quota::Bytes(120)));
     assert!(world.store.room_for(bob, 120 - used.bytes).await.is_ok());
     assert!(matches!(world.store.room_for(bob, 121 - used.bytes).await, Err(StoreError::ExceedsQuota)));
-    world.deliver("two", &[bob]).await.unwrap();
+    // Who is below his quota takes one more, of any size, and is full then.
+    world.deliver(&"two ".repeat(1000), &[alice, bob]).await.unwrap();
+    assert!(world.store.usage(bob).await.unwrap().bytes > 4000);
+    assert!(matches!(world.store.room_for(bob, 0).await, Err(StoreError::ExceedsQuota)));
     let refused = world.deliver("three", &[alice, bob]).await.unwrap_err();
     assert_eq!(refused.class(), Class::Quota);
-    assert!(world.view(alice, "INBOX").await.messages.is_empty(), "all or nobody");
+    assert_eq!(world.view(alice, "INBOX").await.messages.len(), 1, "all or nobody");
     assert!(world.disk.files().keys().all(|path| !path.contains("/tmp/") && !path.starts_with("/spool/")));
     world.account_with("bob", Quota::Unlimited).await;
     world.deliver("four", &[bob]).await.unwrap();

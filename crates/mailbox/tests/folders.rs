@@ -175,7 +175,8 @@ async fn a_removed_account_leaves_no_mail_to_the_next() {
     let files = world.disk.files();
     let kept = files.keys().find(|path| path.contains("/new/")).unwrap();
     assert!(kept.starts_with(&format!("/mail/.removed/{alice}/Maildir/new/")), "{kept}");
-    let next = world.account("alice").await;
+    let next = AccountKey { source: "directory", foreign_key: "another".to_owned() };
+    let next = world.keyed(&next, "alice@example.org").await;
     assert_ne!(next, alice);
     assert!(world.view(next, "INBOX").await.messages.is_empty());
     world.deliver("hello", &[next]).await.unwrap();

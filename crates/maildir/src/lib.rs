@@ -23,6 +23,7 @@ mod stage;
 mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod transfer;
 
 pub use account::{Account, Made, RemovalId};
 pub use blocking::Blocking;

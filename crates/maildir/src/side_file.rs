@@ -6,6 +6,8 @@ use crate::{Error, Folder, Name};
 /// A lock of Dovecot that is older than this is one of a process that died
 /// (its own limit is two minutes).
 const STALE_LOCK_SECS: i64 = 120;
+/// And one of ours: Dovecot writes into its own who holds them.
+const OWN_STALE_LOCK_SECS: i64 = 5;
 
 /// A file beside `tmp/`, `new/` and `cur/`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +16,8 @@ pub enum SideFile {
     UidList,
     /// `dovecot-keywords`.
     Keywords,
+    /// `courierpop3dsizelist`, which is only read.
+    CourierPop3,
     /// `subscriptions`, in the Maildir itself.
     Subscriptions,
 }
@@ -30,6 +34,7 @@ impl SideFile {
         let name = match self {
             Self::UidList => "dovecot-uidlist",
             Self::Keywords => "dovecot-keywords",
+            Self::CourierPop3 => "courierpop3dsizelist",
             Self::Subscriptions => "subscriptions",
         };
         Ok(Name::new(format!("{name}{suffix}").as_bytes())?)
@@ -71,7 +76,8 @@ impl Folder {
 
     /// Takes the lock of a side file, as Dovecot does (`.lock` beside it);
     /// `None` while somebody else has it. A lock older than two minutes is
-    /// taken over.
+    /// taken over; an empty one, which is what we make and hold for an instant,
+    /// after a few seconds, so that a crash delays nothing.
     ///
     /// # Errors
     ///
@@ -86,8 +92,10 @@ impl Folder {
                 Err(error) => return Err(error),
             }
             let Ok(held) = self.disk().open(self.dir(), &name) else { continue };
-            let since = self.disk().stat(&held).map_err(Error::io(DOING))?.modified.secs;
-            if since > now_secs.saturating_sub(STALE_LOCK_SECS) {
+            let held = self.disk().stat(&held).map_err(Error::io(DOING))?;
+            let stale = if held.size == 0 { OWN_STALE_LOCK_SECS } else { STALE_LOCK_SECS };
+            // One of the future is from before the clock was set back.
+            if now_secs.saturating_sub(held.modified.secs).saturating_abs() < stale {
                 return Ok(None);
             }
             // Another process may take it over at the same instant.

@@ -195,11 +195,19 @@ fn dovecots_lock_is_honoured() {
     disk.set_now(1_000);
     let folder = inbox(&disk);
     let lock = folder.lock_side(SideFile::UidList, 1_000).unwrap().unwrap();
-    assert!(folder.lock_side(SideFile::UidList, 1_060).unwrap().is_none());
+    assert!(folder.lock_side(SideFile::UidList, 1_004).unwrap().is_none());
     drop(lock);
-    let abandoned = folder.lock_side(SideFile::UidList, 1_060).unwrap().unwrap();
-    std::mem::forget(abandoned);
-    assert!(folder.lock_side(SideFile::UidList, 2_000).unwrap().is_some());
+    // What a crash of ours left is not in the way for long, and neither is one
+    // of before the clock was set back.
+    for (taken, again) in [(1_060, 1_065), (1_060, 10)] {
+        disk.set_now(taken);
+        std::mem::forget(folder.lock_side(SideFile::UidList, taken).unwrap().unwrap());
+        assert!(folder.lock_side(SideFile::UidList, again).unwrap().is_some(), "{again}");
+    }
+    disk.set_now(1_000);
+    disk.put("/mail/example.org/alice/Maildir/dovecot-uidlist.lock", b"4711:mx").unwrap();
+    assert!(folder.lock_side(SideFile::UidList, 1_119).unwrap().is_none());
+    assert!(folder.lock_side(SideFile::UidList, 1_120).unwrap().is_some());
     assert!(disk.files().is_empty());
 }
 

@@ -1,8 +1,10 @@
 //! The last stage: what the verdict asks for is done, and only then is the
 //! peer answered.
 
+use std::collections::{HashMap, HashSet};
+
 use mail::{Address, Class, Classified, Domain, ReversePath, Text};
-use mailbox::{DeliveredCopy, Delivery, Flags, Store, StoreError, Target};
+use mailbox::{AccountId, DeliveredCopy, Delivery, Flags, Store, StoreError, Target};
 use smtp::{Mode, Outcome, Refusal, reply};
 use verdict::{Disposition, Place, Record, Token, Verdict, VerdictHeader};
 
@@ -57,7 +59,7 @@ impl Deliverer {
     }
 
     /// In SMTP all recipients share one reply, so they share one delivery. In
-    /// LMTP each has his own, and one who is over quota must not keep the
+    /// LMTP each has his own, and one who cannot be served must not keep the
     /// message from the others.
     async fn deliver(
         &self,
@@ -74,46 +76,38 @@ impl Deliverer {
             Place::Junk => Target::Junk,
         };
         let copies = Copies { hop: &arrived.hop, sender: &envelope.sender, verdict: verdict.as_str(), folder };
-        let size = arrived.spooled.message_len();
-        let mut refusals: Vec<Option<Refusal>> = Vec::with_capacity(envelope.recipients.len());
-        let mut deliveries: Vec<Delivery> = Vec::new();
-        for recipient in &envelope.recipients {
-            let refusal = if mode == Mode::Lmtp { self.no_room(recipient, size).await } else { None };
-            if refusal.is_none() {
-                copies.add(recipient, &mut deliveries);
+        let groups = groups(mode, &envelope.recipients);
+        let deliveries = copies.of(&envelope.recipients, &groups);
+        let outcomes = match self.store_each(arrived, deliveries).await {
+            Ok(outcomes) => outcomes,
+            Err(refusal) => return Outcome::Refused(refusal),
+        };
+        let refused = |group: usize| outcomes.get(group).and_then(|outcome| outcome.as_ref().err().cloned());
+        match mode {
+            Mode::Smtp => refused(0).map_or(Outcome::Accepted(text), Outcome::Refused),
+            Mode::Lmtp => {
+                Outcome::Each(groups.into_iter().map(|group| refused(group).map_or(Ok(text.clone()), Err)).collect())
             }
-            refusals.push(refusal);
         }
+    }
+
+    async fn store_each(
+        &self,
+        arrived: Arrived,
+        deliveries: Vec<Vec<Delivery>>,
+    ) -> Result<Vec<Result<(), Refusal>>, Refusal> {
         let id = arrived.hop.id;
-        let delivered = self.store_all(arrived, deliveries).await.map_err(|error| {
+        let refusal = |error: StoreError| {
             tracing::error!(%id, %error, class = error.class().as_str(), "a message could not be delivered");
-            refusal_of(&error)
-        });
-        match (mode, delivered) {
-            (Mode::Smtp, Ok(())) => Outcome::Accepted(text),
-            (_, Err(refusal)) => Outcome::Refused(refusal),
-            (Mode::Lmtp, Ok(())) => {
-                Outcome::Each(refusals.into_iter().map(|refusal| refusal.map_or(Ok(text.clone()), Err)).collect())
-            }
-        }
-    }
-
-    async fn no_room(&self, recipient: &LocalRecipient, size: u64) -> Option<Refusal> {
-        for copy in recipient.copies() {
-            if let Err(error) = self.store.room_for(copy.account, size).await {
-                return Some(refusal_of(&error));
-            }
-        }
-        None
-    }
-
-    async fn store_all(&self, arrived: Arrived, deliveries: Vec<Delivery>) -> Result<(), StoreError> {
-        let id = arrived.hop.id;
+            later(error.class())
+        };
         let header = trace::without_pretenders(arrived.spooled.header(), &self.hostname);
-        let delivered = self.store.deliver(arrived.spooled, header, deliveries).await?;
-        let copies: Vec<_> = delivered.copies().iter().map(place_of).collect();
-        tracing::info!(%id, copies = copies.join(", "), "delivered");
-        Ok(())
+        let done = self.store.deliver_each(arrived.spooled, header, deliveries).await.map_err(refusal)?;
+        let copies: Vec<_> = done.iter().flatten().flat_map(|done| done.copies()).map(place_of).collect();
+        if !copies.is_empty() {
+            tracing::info!(%id, copies = copies.join(", "), "delivered");
+        }
+        Ok(done.into_iter().map(|done| done.map(drop).map_err(refusal)).collect())
     }
 
     /// If the copy cannot be kept, the refusal stands all the same.
@@ -153,20 +147,45 @@ struct Copies<'a> {
 }
 
 impl Copies<'_> {
-    /// Two recipients may lead to the same mailbox: it gets one copy.
-    fn add(&self, recipient: &LocalRecipient, to: &mut Vec<Delivery>) {
+    /// The copies of each group of recipients. Two recipients may lead to the
+    /// same mailbox: it gets one copy.
+    fn of(&self, recipients: &[LocalRecipient], groups: &[usize]) -> Vec<Vec<Delivery>> {
+        let mut deliveries: Vec<Vec<Delivery>> = recipients.iter().map(|_| Vec::new()).collect();
+        let mut got = HashSet::new();
+        for (recipient, group) in recipients.iter().zip(groups) {
+            for copy in recipient.copies() {
+                if got.insert(copy.account) {
+                    deliveries[*group].push(Delivery {
+                        account: copy.account,
+                        folder: self.folder.clone(),
+                        trace: trace::block(self.hop, self.sender, &copy.address, self.verdict),
+                        flags: Flags::default(),
+                    });
+                }
+            }
+        }
+        deliveries
+    }
+}
+
+/// For each recipient the group whose copies are made together or not at all:
+/// all in SMTP. In LMTP those who lead to the same mailbox, since one of them
+/// who is told to come again would bring its owner a second copy.
+fn groups(mode: Mode, recipients: &[LocalRecipient]) -> Vec<usize> {
+    let mut groups: Vec<usize> = match mode {
+        Mode::Smtp => vec![0; recipients.len()],
+        Mode::Lmtp => (0..recipients.len()).collect(),
+    };
+    let mut first: HashMap<AccountId, usize> = HashMap::new();
+    for (at, recipient) in recipients.iter().enumerate() {
         for copy in recipient.copies() {
-            if to.iter().all(|delivery| delivery.account != copy.account) {
-                let trace = trace::block(self.hop, self.sender, &copy.address, self.verdict);
-                to.push(Delivery {
-                    account: copy.account,
-                    folder: self.folder.clone(),
-                    trace,
-                    flags: Flags::default(),
-                });
+            let (own, earlier) = (groups[at], groups[*first.entry(copy.account).or_insert(at)]);
+            if own != earlier {
+                groups.iter_mut().filter(|group| **group == own).for_each(|group| *group = earlier);
             }
         }
     }
+    groups
 }
 
 /// `ACCOUNT/FOLDER/UID`, as the index numbers them.
@@ -180,10 +199,6 @@ fn deferral(verdict: &Verdict) -> Refusal {
         Verdict::Defer { class } => later(*class),
         _ => reply::internal_error(),
     }
-}
-
-fn refusal_of(error: &StoreError) -> Refusal {
-    later(error.class())
 }
 
 /// What the peer hears of a failure of ours. A store that does not find what

@@ -81,9 +81,19 @@ impl Home {
     ///
     /// [`StoreError`] where the index or the disk are away.
     pub async fn mailbox(&self, account: &Account) -> Result<AccountId, StoreError> {
-        let key = AccountKey { source: "directory", foreign_key: account.identity() };
+        let key = key_of(account);
         let quota = account.quota.map_or(Quota::Unlimited, Quota::Bytes);
         self.store.account(&key, &account.address, quota).await
+    }
+
+    /// Lets go of the mail of an account that was removed from the directory;
+    /// see [`Store::remove_account`].
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] where the index or the disk are away.
+    pub async fn remove(&self, account: &Account) -> Result<Option<AccountId>, StoreError> {
+        self.store.remove_account(&key_of(account)).await
     }
 
     async fn behind(&self, address: Option<&Address>) -> Result<Option<Owner>, HomeError> {
@@ -100,4 +110,8 @@ impl Home {
         let local = LocalPart::parse(SYSTEM_ACCOUNT).map_err(|error| StoreError::Internal(error.to_string()))?;
         Ok(Owner { account, address: Address::new(local, self.hostname.clone()) })
     }
+}
+
+fn key_of(account: &Account) -> AccountKey {
+    AccountKey { source: "directory", foreign_key: account.identity() }
 }

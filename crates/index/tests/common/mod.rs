@@ -42,7 +42,9 @@ pub async fn folder(index: &Index, account: AccountId, name: &str) -> FolderRow 
     let disk = format!(".{name}");
     let new =
         NewFolder { account, shown_name: name, disk_name: &disk, special_use: None, numbered: None, keywords: &[] };
-    index.create_folder(&new, NOW).await.unwrap()
+    let row = index.create_folder(&new, NOW).await.unwrap();
+    index.promise_uids(row.id, u32::MAX).await.unwrap();
+    row
 }
 
 /// An account with one folder.

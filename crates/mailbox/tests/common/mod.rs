@@ -68,6 +68,7 @@ impl World {
         let mut settings = Settings::new(PathBuf::from("/mail"), "mx.example.org");
         settings.max_folders = 20;
         settings.quarantine_bytes = 1_000;
+        settings.ballast = 4 << 10;
         let store = Store::open(settings, parts).unwrap();
         Self { store, disk, spool, clock, url: url.to_owned(), dir, next: Mutex::new(1) }
     }

@@ -57,6 +57,11 @@ impl MemoryDisk {
         self.state().now = secs;
     }
 
+    /// What [`Disk::space`] tells from now on; nothing becomes full by it.
+    pub fn set_space(&self, space: Space) {
+        self.state().space = Some(space);
+    }
+
     /// All files by path, with their content.
     #[must_use]
     pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
@@ -331,7 +336,8 @@ impl Disk for MemoryDisk {
     }
 
     fn space(&self, _dir: &DirHandle) -> io::Result<Space> {
-        self.step("space", |_| Ok(Space { free: 1 << 30, total: 1 << 31, free_files: 1 << 20 }))
+        let plenty = Space { free: 1 << 30, total: 1 << 31, free_files: 1 << 20 };
+        self.step("space", |state| Ok(state.space.unwrap_or(plenty)))
     }
 
     fn descriptor(&self, dir: &DirHandle, name: &Name) -> io::Result<std::fs::File> {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use rustix::io::Errno;
 
-use crate::{Kind, Name, Timestamp};
+use crate::{Kind, Name, Space, Timestamp};
 
 /// How an operation fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +77,7 @@ pub(crate) struct State {
     pub(crate) dead: bool,
     pub(crate) now: i64,
     pub(crate) ticks: u32,
+    pub(crate) space: Option<Space>,
 }
 
 impl Node {
