@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod base_name;
+mod courier;
 mod file_name;
 mod flags;
 mod folder;
@@ -14,6 +15,7 @@ mod list;
 pub mod utf7;
 
 pub use base_name::{BaseName, NameError, NewName, NodeName, Sizes};
+pub use courier::{MAX_COURIER_OCTETS, courier_pop3_names};
 pub use file_name::FileName;
 pub use flags::Flags;
 pub use folder::{FolderDir, FolderError, FolderName};
