@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use mail::Text;
 use smtp::{Mode, Outcome, reply};
-use verdict::{Record, Token};
+use verdict::{Arrival, Record, Token};
 
 use crate::arrival::Arrived;
 use crate::deliver::Deliverer;
@@ -113,7 +113,10 @@ impl Ending {
             }
             Repute::Hopeless => {
                 tracing::error!(id = %arrived.hop.id, "refused without a copy: keeping one is an error of our own too");
-                return self.without_work(Outcome::Refused(reply::not_acceptable()));
+                // A relay would bounce it to whoever is named as the sender.
+                let direct = envelope.arrival == Arrival::Direct;
+                let refusal = if direct { reply::not_acceptable() } else { reply::internal_error() };
+                return self.without_work(Outcome::Refused(refusal));
             }
         };
         let judged = start.elapsed();

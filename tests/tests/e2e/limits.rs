@@ -1,6 +1,6 @@
 //! Every limit of the SMTP door, reached from outside, and what is said there.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -204,4 +204,50 @@ fn users_that_do_nothing_are_let_go() {
     {
         assert!(line.starts_with(b"-ERR"), "{}", String::from_utf8_lossy(&line));
     }
+}
+
+fn metrics(server: &Server) -> String {
+    let mut page = String::new();
+    let mut stream = TcpStream::connect(server.metrics).unwrap();
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    stream.read_to_string(&mut page).unwrap();
+    page
+}
+
+#[test]
+fn strangers_do_not_take_the_places_of_users() {
+    let server = configured("[limits]\nstrangers_per_network = 2\n");
+    let strangers = |count: usize| {
+        eventually("so many have not logged in", || {
+            let page = metrics(&server);
+            page.contains(&format!("gatepost_connections_before_login {count}\n"))
+                || (count == 0 && !page.contains("gatepost_connections_before_login "))
+        });
+    };
+    strangers(0);
+    let mut users: Vec<_> = (0..2).map(|_| Imap::connect(&server)).collect();
+    strangers(2);
+    // A third one is closed before TLS, on the other port too.
+    for (port, protocol) in [(server.imaps, "imaps"), (server.pop3s, "pop3s")] {
+        let _third = TcpStream::connect(port).unwrap();
+        let refused = format!("gatepost_connections_refused_total{{protocol=\"{protocol}\"}} 1\n");
+        eventually("it is turned away", || metrics(&server).contains(&refused));
+    }
+    for user in &mut users {
+        let said = user.command("LOGIN alice@example.org \"password of alice\"");
+        assert!(said.contains("= OK"), "{said}");
+    }
+    strangers(0);
+    users.extend((0..2).map(|_| Imap::connect(&server)));
+    strangers(2);
+    drop(users);
+    strangers(0);
+    let mut pop3 = tls::secure(server.pop3s, "127.0.0.1", &tls::client_config(&server.ca()));
+    assert!(pop3.line().starts_with(b"+OK"));
+    strangers(1);
+    for command in ["USER alice@example.org", "PASS password of alice"] {
+        pop3.send(format!("{command}\r\n").as_bytes());
+        assert!(pop3.line().starts_with(b"+OK"), "{command}");
+    }
+    strangers(0);
 }

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::house::PATIENCE;
 
@@ -81,10 +82,13 @@ impl Client {
     }
 }
 
-/// An ordinary message.
+/// An ordinary message; no two are the same, since one that comes again might be
+/// a retry.
 pub fn mail(subject: &str, body: &str) -> String {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     format!(
         "From: Sender <sender@client.example>\nTo: <alice@example.org>\nSubject: {subject}\n\
-         Date: Sat, 21 Nov 2026 10:00:00 +0000\nMessage-ID: <{subject}@client.example>\n\n{body}\n"
+         Date: Sat, 21 Nov 2026 10:00:00 +0000\nMessage-ID: <{subject}@client.example>\nX-Number: {number}\n\n{body}\n"
     )
 }

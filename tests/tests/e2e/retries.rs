@@ -1,0 +1,37 @@
+//! A sender that does not learn that his message was taken comes again.
+
+use std::io::Write;
+use std::net::TcpStream;
+
+use testkit::server::{Server, Setup};
+
+use crate::delivery::messages;
+use crate::house::eventually;
+use crate::smtp::{Client, mail};
+
+#[test]
+fn a_250_that_got_lost_leaves_one_copy() {
+    let server = Server::start(Setup::default());
+    let text = mail("retry", "x");
+    for _ in 0..2 {
+        let mut stream = TcpStream::connect(server.smtp).unwrap();
+        let wire = text.replace('\n', "\r\n");
+        let envelope = "MAIL FROM:<s@client.example>\r\nRCPT TO:<alice@example.org>\r\nDATA\r\n";
+        stream.write_all(format!("EHLO client.example\r\n{envelope}{wire}.\r\n").as_bytes()).unwrap();
+        // Closed with replies that were not read: the kernel resets the
+        // connection.
+        let mut seen = [0; 4000];
+        eventually("the message is taken", || {
+            let there = stream.peek(&mut seen).unwrap();
+            String::from_utf8_lossy(&seen[..there]).contains("250 2.0.0 Delivered")
+        });
+    }
+    let mut client = Client::connect(server.smtp).unwrap();
+    let said = client.message("s@client.example", &["alice@example.org"], &text).unwrap();
+    assert!(said.starts_with("250 2.0.0"), "{said}");
+    assert_eq!(messages(&server.maildir("alice@example.org")).len(), 1);
+    // To somebody else it is another one.
+    let said = client.message("s@client.example", &["bob@example.org"], &text).unwrap();
+    assert!(said.starts_with("250 2.0.0"), "{said}");
+    assert_eq!(messages(&server.maildir("bob@example.org")).len(), 1);
+}
