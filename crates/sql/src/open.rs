@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions, MySqlSslMode};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Executor};
+use sqlx::{ConnectOptions, Connection, Executor, SqliteConnection};
 
 use crate::pool::Pools;
 use crate::{Pool, SqlError};
@@ -117,10 +117,23 @@ fn sqlite(settings: &Settings) -> Result<Pools, SqlError> {
             .idle_timeout(None)
             .max_lifetime(None)
             .test_before_acquire(false)
+            .after_release(|connection, _| Box::pin(is_out_of_transaction(connection)))
     };
     let writer = pool(1).connect_lazy_with(options.clone());
     let readers = pool(settings.connections.max(1)).connect_lazy_with(options.pragma("query_only", "ON"));
     Ok(Pools::Sqlite { writer, readers })
+}
+
+/// Whether a connection can be used again. SQLite itself takes a transaction
+/// back where the disk is full; the ROLLBACK that follows fails then, the
+/// connection goes on believing that it is in a transaction, and as the only
+/// writer it would refuse all that comes after.
+async fn is_out_of_transaction(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    if connection.is_in_transaction() {
+        // The ROLLBACK of one that was dropped may be under way.
+        connection.ping().await?;
+    }
+    Ok(!connection.is_in_transaction())
 }
 
 /// The file holds password hashes, so nobody else may read it; SQLite gives

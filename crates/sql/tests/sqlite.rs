@@ -82,6 +82,28 @@ async fn transactions() {
 }
 
 #[tokio::test]
+async fn what_sqlite_takes_back_itself_is_no_end_of_writing() {
+    let folder = tempfile::tempdir().unwrap();
+    let pool = pool(&folder).await;
+    // As it does where the disk is full.
+    const REFUSED: &str = "INSERT OR ROLLBACK INTO t (id, name) VALUES (1, 'b')";
+    pool.execute("INSERT INTO t (id, name) VALUES (1, 'a')", &[]).await.unwrap();
+    for ended in ["rollback", "commit", "drop"] {
+        let mut tx = pool.begin().await.unwrap();
+        assert!(tx.execute(REFUSED, args![]).await.is_err());
+        match ended {
+            "rollback" => tx.rollback().await.unwrap_or_default(),
+            "commit" => assert!(tx.commit().await.is_err(), "nothing was there to commit"),
+            _ => drop(tx),
+        }
+        let mut tx = pool.begin().await.unwrap_or_else(|error| panic!("after {ended}: {error}"));
+        tx.execute("UPDATE t SET name = 'c'", args![]).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+    assert_eq!(count(&pool).await, 1);
+}
+
+#[tokio::test]
 async fn another_process_in_the_way_is_a_conflict() {
     let folder = tempfile::tempdir().unwrap();
     let (ours, theirs) = (pool(&folder).await, pool(&folder).await);
