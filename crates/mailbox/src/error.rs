@@ -12,6 +12,10 @@ pub enum StoreError {
     /// `[UNAVAILABLE]`, POP3 `[SYS/TEMP]`, SMTP 451.
     #[error("the index does not answer: {0}")]
     Index(String),
+    /// Another program holds the lock of a folder's uidlist, so no UID can be
+    /// given out.
+    #[error("another program holds the lock of a uidlist")]
+    Locked,
     /// The disk is full.
     #[error("the disk is full: {0}")]
     DiskFull(String),
@@ -64,7 +68,7 @@ pub enum StoreError {
 impl Classified for StoreError {
     fn class(&self) -> Class {
         match self {
-            Self::Index(_) => Class::Index,
+            Self::Index(_) | Self::Locked => Class::Index,
             Self::DiskFull(_) => Class::DiskFull,
             Self::Disk(_) => Class::Disk,
             Self::ExceedsQuota => Class::Quota,

@@ -62,7 +62,9 @@ impl Store {
                 let folder = store.open_folder(&path, &dir)?;
                 let state = store.folder_state(rows.folder.id);
                 let mut sidecar = state.sidecar.lock().unwrap_or_else(PoisonError::into_inner);
-                let Some(_lock) = folder.lock_side(SideFile::UidList, now_secs)? else { return Ok(None) };
+                let Some(_lock) = folder.lock_side(SideFile::UidList, now_secs, store.inner.started_secs)? else {
+                    return Ok(None);
+                };
                 write(&folder, &rows, after, &mut sidecar).map(|()| Some(sidecar.next))
             })
             .await;
@@ -85,7 +87,7 @@ impl Store {
 ///
 /// # Errors
 ///
-/// Disk; [`StoreError::Index`] while another program holds the list's lock.
+/// Disk; [`StoreError::Locked`] while another program holds the list's lock.
 pub(crate) fn raise(
     store: &Store,
     (path, dir): (&AccountPath, &FolderDir),
@@ -95,15 +97,18 @@ pub(crate) fn raise(
     let folder = store.open_folder(path, dir)?;
     let state = store.folder_state(row.id);
     let mut sidecar = state.sidecar.lock().unwrap_or_else(PoisonError::into_inner);
-    let Some(_lock) = folder.lock_side(SideFile::UidList, store.now_secs())? else {
-        return Err(StoreError::Index("another program holds the lock of a uidlist".to_owned()));
-    };
+    // Of many who come at once the first has raised it for all.
+    if sidecar.next >= next {
+        return Ok(sidecar.next);
+    }
+    let lock = folder.lock_side(SideFile::UidList, store.now_secs(), store.inner.started_secs)?;
+    let _lock = lock.ok_or(StoreError::Locked)?;
     let found = read_list(&folder)?.filter(|list| list.uid_validity == row.uid_validity.0);
     if found.is_none() {
         *sidecar = Sidecar { keywords: sidecar.keywords, ..Sidecar::default() };
     }
     let mut list = found.unwrap_or_else(|| UidList::empty(row.uid_validity.0));
-    list.next_uid = list.next_uid.max(next).saturating_add(AHEAD);
+    list.next_uid = list.next_uid.max(next.saturating_add(AHEAD));
     folder.replace_side(SideFile::UidList, &list.render())?;
     sidecar.next = list.next_uid;
     Ok(list.next_uid)

@@ -48,6 +48,8 @@ pub(crate) struct Inner {
     /// before are of no use.
     pub(crate) epoch: AtomicU64,
     pub(crate) room: Room,
+    /// When this store was opened, in seconds since 1970.
+    pub(crate) started_secs: i64,
     /// When old tombstones were last looked for, in seconds since 1970.
     pub(crate) purged_at: AtomicI64,
     /// When the quarantine was last looked through, in seconds since 1970.
@@ -84,6 +86,8 @@ impl Store {
     pub fn open(settings: Settings, parts: Parts) -> Result<Self, StoreError> {
         let Parts { index, spool, disk, blocking, clock } = parts;
         let node = NodeName::new(&settings.host).map_err(|error| StoreError::Internal(error.to_string()))?;
+        let started = clock.now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let started_secs = i64::try_from(started.as_secs()).unwrap_or(i64::MAX);
         let inner = Inner {
             root: MailRoot::open(Arc::clone(&disk), &settings.mail)?,
             names: NameSource::new(node, std::process::id()),
@@ -104,6 +108,7 @@ impl Store {
             told: AtomicBool::new(false),
             epoch: AtomicU64::new(0),
             room: Room::default(),
+            started_secs,
             purged_at: AtomicI64::new(0),
             expired_at: AtomicI64::new(0),
         };

@@ -76,13 +76,14 @@ impl Folder {
 
     /// Takes the lock of a side file, as Dovecot does (`.lock` beside it);
     /// `None` while somebody else has it. A lock older than two minutes is
-    /// taken over; an empty one, which is what we make and hold for an instant,
-    /// after a few seconds, so that a crash delays nothing.
+    /// taken over. An empty one is of ours, held for an instant only: it is taken
+    /// over after a few seconds, and at once where it is not younger than this
+    /// process (`started_secs`), so that a crash delays nothing.
     ///
     /// # Errors
     ///
     /// As the operating system says.
-    pub fn lock_side(&self, which: SideFile, now_secs: i64) -> Result<Option<Lock>, Error> {
+    pub fn lock_side(&self, which: SideFile, now_secs: i64, started_secs: i64) -> Result<Option<Lock>, Error> {
         const DOING: &str = "locking a file";
         let name = which.name(".lock")?;
         for _ in 0..2 {
@@ -94,8 +95,9 @@ impl Folder {
             let Ok(held) = self.disk().open(self.dir(), &name) else { continue };
             let held = self.disk().stat(&held).map_err(Error::io(DOING))?;
             let stale = if held.size == 0 { OWN_STALE_LOCK_SECS } else { STALE_LOCK_SECS };
+            let earlier_life = held.size == 0 && held.modified.secs <= started_secs;
             // One of the future is from before the clock was set back.
-            if now_secs.saturating_sub(held.modified.secs).saturating_abs() < stale {
+            if !earlier_life && now_secs.saturating_sub(held.modified.secs).saturating_abs() < stale {
                 return Ok(None);
             }
             // Another process may take it over at the same instant.

@@ -194,20 +194,23 @@ fn dovecots_lock_is_honoured() {
     let disk = MemoryDisk::new();
     disk.set_now(1_000);
     let folder = inbox(&disk);
-    let lock = folder.lock_side(SideFile::UidList, 1_000).unwrap().unwrap();
-    assert!(folder.lock_side(SideFile::UidList, 1_004).unwrap().is_none());
+    let lock = folder.lock_side(SideFile::UidList, 1_000, 0).unwrap().unwrap();
+    assert!(folder.lock_side(SideFile::UidList, 1_004, 0).unwrap().is_none());
     drop(lock);
+    std::mem::forget(folder.lock_side(SideFile::UidList, 1_000, 0).unwrap().unwrap());
+    assert!(folder.lock_side(SideFile::UidList, 1_001, 999).unwrap().is_none());
+    assert!(folder.lock_side(SideFile::UidList, 1_001, 1_000).unwrap().is_some(), "of an earlier life");
     // What a crash of ours left is not in the way for long, and neither is one
     // of before the clock was set back.
     for (taken, again) in [(1_060, 1_065), (1_060, 10)] {
         disk.set_now(taken);
-        std::mem::forget(folder.lock_side(SideFile::UidList, taken).unwrap().unwrap());
-        assert!(folder.lock_side(SideFile::UidList, again).unwrap().is_some(), "{again}");
+        std::mem::forget(folder.lock_side(SideFile::UidList, taken, 0).unwrap().unwrap());
+        assert!(folder.lock_side(SideFile::UidList, again, 0).unwrap().is_some(), "{again}");
     }
     disk.set_now(1_000);
     disk.put("/mail/example.org/alice/Maildir/dovecot-uidlist.lock", b"4711:mx").unwrap();
-    assert!(folder.lock_side(SideFile::UidList, 1_119).unwrap().is_none());
-    assert!(folder.lock_side(SideFile::UidList, 1_120).unwrap().is_some());
+    assert!(folder.lock_side(SideFile::UidList, 1_119, 5_000).unwrap().is_none());
+    assert!(folder.lock_side(SideFile::UidList, 1_120, 0).unwrap().is_some());
     assert!(disk.files().is_empty());
 }
 

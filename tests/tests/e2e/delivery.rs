@@ -9,7 +9,7 @@ use testkit::server::{Server, Setup, have};
 use crate::smtp::{Client, mail};
 
 /// What has to hold on every pair of databases.
-pub const CORE: [fn(Setup); 6] = [recipients, copies, refusal, junk, lmtp, quota];
+pub const CORE: [fn(Setup); 7] = [recipients, copies, refusal, junk, lmtp, quota, all_at_once];
 
 /// All messages of a Maildir folder, as text.
 pub fn messages(folder: &Path) -> Vec<String> {
@@ -217,17 +217,23 @@ fn quota(setup: Setup) {
     let reply = client.say("RCPT TO:<alice@example.org>").unwrap();
     assert!(reply.starts_with("452 4.2.2"), "{reply}");
     client.say("RSET").unwrap();
+    // Without SIZE nobody knows: who is below his quota takes it, and is full.
     let big = mail("big", &"x".repeat(60).repeat(500).replace("xx", "x\n"));
     let reply = client.message("s@client.example", &["alice@example.org"], &big).unwrap();
-    assert!(reply.starts_with("452 4.2.2"), "{reply}");
-    assert!(messages(&server.maildir("alice@example.org")).is_empty());
-    let reply = client.message("s@client.example", &["alice@example.org"], &mail("small", "x")).unwrap();
     assert!(reply.starts_with("250"), "{reply}");
+    let reply = client.message("s@client.example", &["alice@example.org"], &mail("small", "x")).unwrap();
+    assert!(reply.starts_with("452 4.2.2"), "{reply}");
+    assert_eq!(messages(&server.maildir("alice@example.org")).len(), 1);
 }
 
 #[test]
 fn the_first_mails_of_accounts_come_all_at_once() {
-    let server = Server::start(Setup::default());
+    all_at_once(Setup::default());
+}
+
+fn all_at_once(setup: Setup) {
+    // Those that asked whether the server runs yet may count for a moment.
+    let server = Server::start(Setup { more: "[smtp]\nconnections_per_network = 40\n".into(), ..setup });
     let users = ["alice@example.org", "bob@example.org", "alice@example.net", "bob@example.net"];
     let send = |user: &str, number: usize| {
         let mut client = Client::connect(server.smtp).unwrap();

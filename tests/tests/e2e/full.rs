@@ -6,7 +6,7 @@ use std::fs;
 use testkit::server::{Server, Setup};
 
 use crate::delivery::messages;
-use crate::house::{Mount, may_mount, prepared, unfinished};
+use crate::house::{Imap, Mount, ends_ok, eventually, may_mount, prepared, unfinished};
 use crate::smtp::{Client, mail};
 
 fn large() -> String {
@@ -118,6 +118,49 @@ fn a_full_disk_under_spool_and_databases() {
     let said = send(&mut client, &["alice@example.org"], &mail("after", "x"));
     assert!(said.starts_with("250"), "{said}");
     assert_eq!(messages(&server.maildir("alice@example.org")).len(), 2);
+}
+
+/// Another program fills the disk to its last byte. Its users still read, and
+/// what they delete is room again, without a restart.
+#[test]
+fn a_full_disk_is_emptied_by_its_users() {
+    if !may_mount() {
+        return;
+    }
+    let mut server = Server::prepare(Setup::default());
+    let disk = Mount::tmpfs(&server.path("data"), "24m").expect("it was possible before");
+    // Mail, spool and databases have one file system.
+    fs::create_dir(server.path("data/mail")).unwrap();
+    let _ = fs::remove_dir(server.path("mail"));
+    std::os::unix::fs::symlink(server.path("data/mail"), server.path("mail")).unwrap();
+    server.ok(&["domain", "add", "example.org"], "");
+    server.ok(&["user", "add", "alice@example.org"], "password of alice\n");
+    server.run();
+    let mut client = Client::connect(server.smtp).unwrap();
+    let to = ["alice@example.org"];
+    let megabyte = mail("large", &"0123456789abcdef0123456789abcdef0123456789abcdef\n".repeat(20_000));
+    for _ in 0..5 {
+        assert!(send(&mut client, &to, &megabyte).starts_with("250"));
+    }
+    eventually("room is kept for those who delete", || server.path("data/.gatepost-reserve").exists());
+    let _filler = disk.fill();
+    for _ in 0..2 {
+        let said = send(&mut client, &to, &mail("refused", "x"));
+        assert!(said.starts_with("452 4.3.1"), "{said}");
+    }
+    let mut imap = Imap::login(&server, "alice");
+    let said = imap.command("SELECT INBOX");
+    assert!(ends_ok(&said) && said.contains("* 5 EXISTS"), "{said}");
+    let said = imap.command("FETCH 1 (FLAGS BODY[])");
+    assert!(ends_ok(&said) && said.contains("Subject: large"), "{}", said.lines().last().unwrap_or_default());
+    let said = imap.command("STORE 1:4 +FLAGS (\\Deleted)");
+    assert!(ends_ok(&said), "{said}");
+    let said = imap.command("EXPUNGE");
+    assert!(ends_ok(&said) && said.matches(" EXPUNGE").count() == 4, "{said}");
+    assert_eq!(messages(&server.maildir("alice@example.org")).len(), 1);
+    eventually("mail is taken again", || send(&mut client, &to, &mail("again", "x")).starts_with("250"));
+    let said = imap.command("NOOP");
+    assert!(ends_ok(&said) && said.contains("* 2 EXISTS"), "{said}");
 }
 
 #[test]
