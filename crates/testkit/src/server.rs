@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -43,6 +43,8 @@ pub struct Server {
     pub imaps: SocketAddr,
     /// Where POP3 over TLS listens.
     pub pop3s: SocketAddr,
+    /// Where the pages are, over TLS.
+    pub https: SocketAddr,
     /// Where metrics are served.
     pub metrics: SocketAddr,
 }
@@ -85,6 +87,7 @@ impl Server {
             smtp: port::free(),
             imaps: port::free(),
             pop3s: port::free(),
+            https: port::free(),
             metrics: port::free(),
         };
         let made = Command::new(programs().join("gatepost"))
@@ -107,7 +110,7 @@ impl Server {
         let text = format!(
             "[server]\nhostname = \"mx.example.org\"\nuser = \"\"\ndata = \"{data}\"\n\
              [listen]\nsmtp = \"{smtp}\"\nlmtp = \"unix:{lmtp}\"\nimaps = \"{imaps}\"\npop3s = \"{pop3s}\"\n\
-             metrics = \"{metrics}\"\n\
+             https = \"{https}\"\nmetrics = \"{metrics}\"\n\
              [directory]\nurl = \"{directory}\"\n[index]\nurl = \"{index}\"\n[mail]\npath = \"{mail}\"\n\
              [tls]\ncert = \"{cert}\"\nkey = \"{key}\"\n\
              [scan]\nenabled = {scan}\nsignatures = \"{signatures}\"\nsandbox = \"required\"\n\
@@ -117,6 +120,7 @@ impl Server {
             lmtp = self.lmtp().display(),
             imaps = self.imaps,
             pop3s = self.pop3s,
+            https = self.https,
             metrics = self.metrics,
             directory = or_sqlite(&self.setup.directory, "data/directory.db"),
             index = or_sqlite(&self.setup.index, "data/index.db"),
@@ -185,11 +189,11 @@ impl Server {
             .expect("gatepost starts");
         self.child = Some(child);
         let start = Instant::now();
-        // The ports take connections before anybody serves them; the socket for
-        // commands comes last, also where one of an earlier life is still there.
+        // The socket for commands comes last; one of an earlier life takes no
+        // connection. The ports are left alone: they may take connections before
+        // anybody serves them, and those would count among a test's own.
         let control = self.stored("data/control.sock");
-        let commands = || UnixStream::connect(&control).is_ok();
-        while !(answers(self.smtp) && answers(self.imaps) && answers(self.pop3s) && commands()) {
+        while UnixStream::connect(&control).is_err() {
             let ended = self.child.as_mut().and_then(|c| c.try_wait().ok()).flatten();
             assert!(ended.is_none(), "the server ended: {ended:?}\n{}", self.log());
             assert!(start.elapsed() < PATIENCE, "no answer:\n{}", self.log());
@@ -290,10 +294,6 @@ fn stands_still(pid: u32) -> bool {
         let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
         stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['T', 't']))
     })
-}
-
-fn answers(address: SocketAddr) -> bool {
-    TcpStream::connect_timeout(&address, Duration::from_millis(200)).is_ok()
 }
 
 /// Whether a program is installed; says that the test is skipped where it is

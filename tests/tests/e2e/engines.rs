@@ -4,7 +4,7 @@
 use testkit::mariadb;
 use testkit::server::Setup;
 
-use crate::{delivery, reading};
+use crate::{delivery, outside, pages, reading};
 
 /// A fresh database for each check, and a local index where none is given.
 fn mixed() -> Option<Setup> {
@@ -40,4 +40,14 @@ fn reading_with_a_mariadb_directory() {
 #[test]
 fn reading_with_mariadb_for_both() {
     check(&reading::CORE, both);
+}
+
+#[test]
+fn a_password_is_changed_with_a_mariadb_directory() {
+    check(&pages::CORE, mixed);
+}
+
+#[test]
+fn other_programs_with_mariadb_for_both() {
+    check(&[outside::what_others_do], both);
 }

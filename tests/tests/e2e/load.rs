@@ -164,8 +164,8 @@ fn send(smtp: SocketAddr, told: &Told, stop: &AtomicBool) -> std::io::Result<()>
 /// Looks again and again at what is new, and remembers what was shown.
 fn read(mut imap: Imap, user: &'static str, told: &Told, stop: &AtomicBool) {
     let said = imap.command("SELECT INBOX");
-    let Some(validity) = said.split("[UIDVALIDITY ").nth(1).and_then(|rest| rest.split(']').next()) else { return };
-    let mut next = 1;
+    let number = |code: &str| said.split(code).nth(1)?.split(']').next()?.trim().parse::<u32>().ok();
+    let (Some(validity), Some(mut next)) = (number("[UIDVALIDITY"), number("[UIDNEXT")) else { return };
     while !stop.load(Ordering::SeqCst) {
         // What came in is announced here.
         imap.command("NOOP");

@@ -17,7 +17,12 @@ fn file_of(server: &Server, sub: &str, subject: &str) -> Option<PathBuf> {
 
 #[test]
 fn what_others_do_is_seen_by_an_open_session() {
-    let server = Server::start(Setup::default());
+    what_others_do(Setup::default());
+}
+
+/// What has to hold on every pair of databases.
+pub fn what_others_do(setup: Setup) {
+    let server = Server::start(setup);
     let mut client = Client::connect(server.smtp).unwrap();
     for subject in ["one", "two", "three"] {
         let said = client.message("s@client.example", &["alice@example.org"], &mail(subject, "x")).unwrap();

@@ -52,7 +52,7 @@ fn kill_in_mid_scan(server: &Server, killed: &mut Vec<u32>) {
                 idle.push((*pid, 0));
             }
         }
-        let worker = idle.iter().find(|(pid, before)| !killed.contains(pid) && busy(*pid) > before + 40);
+        let worker = idle.iter().find(|(pid, before)| !killed.contains(pid) && busy(*pid) > before + 25);
         let Some((worker, _)) = worker else { return false };
         signal(*worker, "KILL");
         killed.push(*worker);
@@ -68,7 +68,7 @@ fn killed_in_mid_scan() {
         client.message("s@client.example", &["alice@example.org"], text).unwrap()
     };
     let quick = AtomicBool::new(true);
-    let text = slow(6);
+    let text = slow(10);
     std::thread::scope(|scope| {
         // Load beside it: other messages may be deferred, never refused.
         scope.spawn(|| {
@@ -133,7 +133,7 @@ fn what_takes_longer_than_the_budget_is_deferred() {
     };
     eventually("the scanner is ready", || send(&mail("before", "x")).starts_with("250"));
     let before = messages(&server.maildir("alice@example.org")).len();
-    let said = send(&slow(12));
+    let said = send(&slow(24));
     assert!(said.starts_with("451 4.7.0"), "{said}");
     // A worker that does nothing at all.
     eventually("the scanner is ready", || send(&mail("between", "x")).starts_with("250"));
