@@ -19,6 +19,9 @@ use testkit::dialogue::{Stage, Wire, speak_all};
 
 use house::{House, SESSIONS, THIRD, here};
 
+const INTERNATIONAL: &str = "From: J\u{f6}rg <j@b.example>\nSubject: Gr\u{fc}\u{df}e\nTo: \u{fc}@xn--bcher-kva.example\n\
+    Content-Type: text/plain; charset=utf-8; name=\u{e4}\n\ngr\u{fc}n\n";
+
 /// What one client was sent.
 #[derive(Default)]
 struct Heard {
@@ -119,6 +122,7 @@ impl Stage for House {
     fn act(&mut self, what: &str) {
         match what {
             "put a message" => self.put(THIRD, Flags::NONE, 9),
+            "put an international message" => self.put(INTERNATIONAL.as_bytes(), Flags::NONE, 9),
             _ => panic!("nobody knows how to {what}"),
         }
     }

@@ -22,7 +22,22 @@ pub struct AppendStart {
     pub date: Option<(i64, i16)>,
     /// Octets of the message, as announced.
     pub size: u64,
+    /// How the message stands in the command.
+    pub form: Form,
 }
+
+/// How APPEND's message is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// `{n}`.
+    Literal,
+    /// `UTF8 (~{n}…)` (RFC 6855 §4): from clients that enabled UTF8=ACCEPT.
+    Utf8,
+}
+
+/// What stands before the literal in that form; a parenthesis closes behind
+/// it.
+const UTF8_OPEN: &[u8] = b"UTF8 (~";
 
 /// Whether the literal announced at the end of this command is APPEND's
 /// message. The grammar decides: the command is read as if the literal were
@@ -35,7 +50,13 @@ pub(crate) fn start(command: &[u8], announced: Announced) -> Option<AppendStart>
         return None;
     }
     let open = command.iter().rposition(|b| *b == b'{')?;
-    let whole = [&command[..open], b"{0}\r\n\r\n"].concat();
+    let before = &command[..open];
+    let plain = before.len().saturating_sub(UTF8_OPEN.len());
+    let (before, form) = match before[plain..].eq_ignore_ascii_case(UTF8_OPEN) {
+        true => (&before[..plain], Form::Utf8),
+        false => (before, Form::Literal),
+    };
+    let whole = [before, b"{0}\r\n\r\n"].concat();
     let (rest, decoded) = CommandCodec::default().decode(&whole).ok()?;
     match decoded.body {
         CommandBody::Append { mailbox, flags, date, message: LiteralOrLiteral8::Literal(_) } if rest.is_empty() => {
@@ -45,6 +66,7 @@ pub(crate) fn start(command: &[u8], announced: Announced) -> Option<AppendStart>
                 flags: convert::flags(&flags)?,
                 date: date.as_ref().map(convert::date_time),
                 size: announced.length,
+                form,
             })
         }
         _ => None,
@@ -61,6 +83,8 @@ mod tests {
             ("a APPEND INBOX {9}\r\n", Some(("INBOX", 0, None))),
             ("a append {2}\r\nab (\\Seen $x) {9}\r\n", Some(("ab", 2, None))),
             ("a APPEND x \" 1-Jan-1970 00:00:01 +0100\" {9}\r\n", Some(("x", 0, Some((-3599, 60))))),
+            ("a APPEND x (\\Seen) UTF8 (~{9}\r\n", Some(("x", 1, None))),
+            ("a APPEND x UTF8 ({9}\r\n", None),
             ("a APPEND {9}\r\n", None),
             ("a APPEND x ~{9}\r\n", None),
             ("a APPEND x \"{9}\r\n", None),

@@ -2,9 +2,11 @@
 //! string of the wire goes further without a type.
 
 use imap_types::auth::AuthMechanism;
-use imap_types::command::{Command, CommandBody};
+use imap_types::command::{Command, CommandBody, FetchModifier, SelectParameter, StoreModifier};
 use imap_types::core::{AString, Vec1};
 use imap_types::datetime::DateTime;
+use imap_types::extensions::enable::CapabilityEnable;
+use imap_types::extensions::utf8::Utf8Kind;
 use imap_types::fetch::{MacroOrMessageDataItemNames, MessageDataItemName, Part, Section as WireSection};
 use imap_types::flag::{Flag, StoreResponse, StoreType};
 use imap_types::mailbox::{ListMailbox, Mailbox};
@@ -13,7 +15,8 @@ use imap_types::status::StatusDataItemName;
 use mail::Secret;
 
 use crate::request::{
-    FetchItem, FlagName, Label, MailboxName, Numbers, Request, Section, SectionText, StatusItem, Store, StoreAnswer,
+    Extra, Extras, FetchItem, FlagName, Label, MailboxName, Numbers, Request, Section, SectionText, StatusItem, Store,
+    StoreAnswer, StoreRequest,
 };
 use crate::sequence::{Number, SequenceSet};
 
@@ -30,7 +33,7 @@ pub(crate) fn request(command: &Command<'_>) -> Option<Request> {
         CommandBody::Noop => Some(Request::Noop),
         CommandBody::Logout => Some(Request::Logout),
         CommandBody::Id { .. } => Some(Request::Id),
-        CommandBody::Enable { .. } => Some(Request::Enable),
+        CommandBody::Enable { capabilities } => Some(Request::Enable { extras: extras(capabilities.as_ref()) }),
         CommandBody::Namespace => Some(Request::Namespace),
         CommandBody::Check => Some(Request::Check),
         CommandBody::Close => Some(Request::Close),
@@ -50,22 +53,25 @@ pub(crate) fn request(command: &Command<'_>) -> Option<Request> {
 
 fn folders(body: &CommandBody<'_>) -> Option<Request> {
     let request = match body {
-        CommandBody::Select { mailbox: name } => Request::Select { mailbox: mailbox(name)? },
-        CommandBody::Examine { mailbox: name } => Request::Examine { mailbox: mailbox(name)? },
+        CommandBody::Select { mailbox: name, parameters } => {
+            Request::Select { mailbox: mailbox(name)?, extras: select_extras(parameters)? }
+        }
+        CommandBody::Examine { mailbox: name, parameters } => {
+            Request::Examine { mailbox: mailbox(name)?, extras: select_extras(parameters)? }
+        }
+        CommandBody::GetQuota { root } => Request::GetQuota { root: text(root)? },
+        CommandBody::GetQuotaRoot { mailbox: name } => Request::GetQuotaRoot { mailbox: mailbox(name)? },
         CommandBody::Create { mailbox: name } => Request::Create { mailbox: mailbox(name)? },
         CommandBody::Delete { mailbox: name } => Request::Delete { mailbox: mailbox(name)? },
         CommandBody::Subscribe { mailbox: name } => Request::Subscribe { mailbox: mailbox(name)? },
         CommandBody::Unsubscribe { mailbox: name } => Request::Unsubscribe { mailbox: mailbox(name)? },
         CommandBody::Rename { from, to } => Request::Rename { from: mailbox(from)?, to: mailbox(to)? },
-        CommandBody::List { reference, mailbox_wildcard } => {
-            Request::List { reference: mailbox(reference)?, pattern: pattern(mailbox_wildcard)? }
-        }
         CommandBody::Lsub { reference, mailbox_wildcard } => {
             Request::Lsub { reference: mailbox(reference)?, pattern: pattern(mailbox_wildcard)? }
         }
         CommandBody::Status { mailbox: name, item_names } => Request::Status {
             mailbox: mailbox(name)?,
-            items: item_names.iter().take(MAX_FLAGS).map(status_item).collect::<Option<_>>()?,
+            items: item_names.iter().take(MAX_FLAGS).map(status_item).collect(),
         },
         _ => return None,
     };
@@ -75,29 +81,64 @@ fn folders(body: &CommandBody<'_>) -> Option<Request> {
 fn messages(body: &CommandBody<'_>) -> Option<Request> {
     let request = match body {
         CommandBody::ExpungeUid { sequence_set } => Request::UidExpunge { set: set(sequence_set) },
-        CommandBody::Fetch { sequence_set, macro_or_item_names, uid } => {
-            Request::Fetch { numbers: numbers(*uid), set: set(sequence_set), items: fetch_items(macro_or_item_names)? }
-        }
-        CommandBody::Store { sequence_set, kind, response, flags: names, uid } => Request::Store {
+        CommandBody::Fetch { sequence_set, macro_or_item_names, uid, modifiers } => Request::Fetch {
             numbers: numbers(*uid),
             set: set(sequence_set),
-            how: match kind {
-                StoreType::Replace => Store::Replace,
-                StoreType::Add => Store::Add,
-                StoreType::Remove => Store::Remove,
-            },
-            answer: match response {
-                StoreResponse::Answer => StoreAnswer::Flags,
-                StoreResponse::Silent => StoreAnswer::Silent,
-            },
-            flags: flags(names)?,
+            items: fetch_items(macro_or_item_names)?,
+            changed_since: changed_since(modifiers)?,
         },
+        CommandBody::Store { sequence_set, kind, response, flags: names, uid, modifiers } => Request::Store {
+            numbers: numbers(*uid),
+            set: set(sequence_set),
+            change: StoreRequest {
+                how: match kind {
+                    StoreType::Replace => Store::Replace,
+                    StoreType::Add => Store::Add,
+                    StoreType::Remove => Store::Remove,
+                },
+                answer: match response {
+                    StoreResponse::Answer => StoreAnswer::Flags,
+                    StoreResponse::Silent => StoreAnswer::Silent,
+                },
+                flags: flags(names)?,
+                unchanged_since: modifiers.first().map(|StoreModifier::UnchangedSince(since)| *since),
+            },
+        },
+        CommandBody::Move { sequence_set, mailbox: name, uid } => {
+            Request::Move { numbers: numbers(*uid), set: set(sequence_set), mailbox: mailbox(name)? }
+        }
         CommandBody::Copy { sequence_set, mailbox: name, uid } => {
             Request::Copy { numbers: numbers(*uid), set: set(sequence_set), mailbox: mailbox(name)? }
         }
         _ => return None,
     };
     Some(request)
+}
+
+fn extras(capabilities: &[CapabilityEnable<'_>]) -> Extras {
+    let known = capabilities.iter().filter_map(|capability| match capability {
+        CapabilityEnable::Utf8(Utf8Kind::Accept) => Some(Extra::Utf8Accept),
+        CapabilityEnable::CondStore => Some(Extra::CondStore),
+        _ => None,
+    });
+    Extras(known.collect())
+}
+
+/// QRESYNC must be enabled first, and cannot be.
+fn select_extras(parameters: &[SelectParameter]) -> Option<Extras> {
+    let one = |parameter: &SelectParameter| match parameter {
+        SelectParameter::CondStore => Some(Extra::CondStore),
+        SelectParameter::QResync { .. } => None,
+    };
+    parameters.iter().map(one).collect::<Option<_>>().map(Extras)
+}
+
+fn changed_since(modifiers: &[FetchModifier]) -> Option<Option<u64>> {
+    match modifiers {
+        [] => Some(None),
+        [FetchModifier::ChangedSince(since)] => Some(Some(since.get())),
+        _ => None,
+    }
 }
 
 fn mechanism_name(mechanism: &AuthMechanism<'_>) -> String {
@@ -170,14 +211,17 @@ fn set(set: &WireSet) -> SequenceSet {
     SequenceSet::new(ranges.collect())
 }
 
-fn status_item(item: &StatusDataItemName) -> Option<StatusItem> {
+fn status_item(item: &StatusDataItemName) -> StatusItem {
     match item {
-        StatusDataItemName::Messages => Some(StatusItem::Messages),
-        StatusDataItemName::Recent => Some(StatusItem::Recent),
-        StatusDataItemName::UidNext => Some(StatusItem::UidNext),
-        StatusDataItemName::UidValidity => Some(StatusItem::UidValidity),
-        StatusDataItemName::Unseen => Some(StatusItem::Unseen),
-        _ => None,
+        StatusDataItemName::Messages => StatusItem::Messages,
+        StatusDataItemName::Recent => StatusItem::Recent,
+        StatusDataItemName::UidNext => StatusItem::UidNext,
+        StatusDataItemName::UidValidity => StatusItem::UidValidity,
+        StatusDataItemName::Unseen => StatusItem::Unseen,
+        StatusDataItemName::Deleted => StatusItem::Deleted,
+        StatusDataItemName::DeletedStorage => StatusItem::DeletedStorage,
+        StatusDataItemName::Size => StatusItem::Size,
+        StatusDataItemName::HighestModSeq => StatusItem::HighestModSeq,
     }
 }
 
@@ -201,6 +245,7 @@ fn fetch_item(item: &MessageDataItemName<'_>) -> Option<FetchItem> {
         MessageDataItemName::Body => FetchItem::Body,
         MessageDataItemName::BodyStructure => FetchItem::BodyStructure,
         MessageDataItemName::Uid => FetchItem::Uid,
+        MessageDataItemName::ModSeq => FetchItem::ModSeq,
         MessageDataItemName::Rfc822 => old(SectionText::All, Label::Rfc822),
         MessageDataItemName::Rfc822Header => old(SectionText::Header, Label::Rfc822Header),
         MessageDataItemName::Rfc822Text => old(SectionText::Text, Label::Rfc822Text),

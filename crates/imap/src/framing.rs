@@ -6,7 +6,7 @@
 //! because of the length it announces. The bytes of APPEND's message are
 //! handed on in pieces as they come.
 
-use crate::append::{self, AppendStart};
+use crate::append::{self, AppendStart, Form};
 use crate::request::Tag;
 
 /// How much a client may send.
@@ -132,6 +132,7 @@ pub struct Framer {
     /// Octets that may still come before login; nothing after it.
     allowance: Option<usize>,
     pending: Option<Announced>,
+    form: Form,
 }
 
 impl Framer {
@@ -148,6 +149,7 @@ impl Framer {
             literals: 0,
             allowance: Some(limits.before_login),
             pending: None,
+            form: Form::Literal,
         }
     }
 
@@ -291,6 +293,7 @@ impl Framer {
             return self.die(Refusal::LiteralTooLarge);
         }
         self.pending = Some(announced);
+        self.form = start.form;
         self.mode = Mode::Pending;
         Frame::Append(start)
     }
@@ -329,8 +332,11 @@ impl Framer {
             return self.too_long_without_end();
         };
         self.after_line(&line);
-        let is_empty = line == b"\r\n" || line == b"\n";
-        Some(if is_empty { Frame::AppendEnd } else { Frame::AppendGarbage })
+        let end = match self.form {
+            Form::Literal => Some(line.as_slice()),
+            Form::Utf8 => line.strip_prefix(b")"),
+        };
+        Some(if matches!(end, Some(b"\r\n" | b"\n")) { Frame::AppendEnd } else { Frame::AppendGarbage })
     }
 
     fn skip(&mut self, left: u64) -> Option<()> {

@@ -10,7 +10,9 @@ mod append;
 mod convert;
 pub mod fetch;
 mod framing;
+mod list;
 mod parse;
+mod reader;
 mod reply;
 mod request;
 pub mod response;
@@ -21,14 +23,15 @@ pub mod string;
 mod structure;
 pub mod table;
 
-pub use append::AppendStart;
+pub use append::{AppendStart, Form};
 pub use framing::{Frame, Framer, Limits, Refusal};
+pub use list::{ListRequest, ListReturn, ListSelect};
 pub use parse::{ParseError, parse};
 pub use reply::reply_for;
 pub use request::{
-    FetchItem, FieldName, FlagName, Label, MailboxName, Numbers, Request, Section, SectionText, StatusItem, Store,
-    StoreAnswer, Tag, Tagged,
+    Extra, Extras, FetchItem, FieldName, FlagName, Label, MailboxName, Numbers, Request, Section, SectionText,
+    StatusItem, Store, StoreAnswer, StoreRequest, Tag, Tagged,
 };
-pub use search::{Date, SearchKey};
+pub use search::{Date, SearchKey, SearchReturn};
 pub use sequence::{Number, SequenceSet};
 pub use table::State;

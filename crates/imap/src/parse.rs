@@ -1,14 +1,16 @@
 //! Reads one command (RFC 3501 §9, `command`).
 //!
-//! The grammar is imap-codec's, but for SEARCH: that has our own reader, since
-//! clients nest deeper than imap-codec lets them, and since its keys are
-//! wanted as plain values.
+//! The grammar is imap-codec's, but for SEARCH and LIST. SEARCH has our own
+//! reader, since clients nest deeper than imap-codec lets them, and since its
+//! keys are wanted as plain values; LIST since imap-codec does not read its
+//! options.
 
 use imap_codec::CommandCodec;
 use imap_codec::decode::Decoder;
 use thiserror::Error;
 
 use crate::convert;
+use crate::list;
 use crate::request::{Numbers, Request, Tag, Tagged};
 use crate::search;
 
@@ -47,11 +49,17 @@ pub fn parse(command: &[u8]) -> Result<Tagged, ParseError> {
     let arguments = command.get(tag.as_str().len() + 1..).unwrap_or_default();
     if let Some((numbers, keys)) = search_command(arguments) {
         let request = match search::arguments(keys) {
-            Ok((charset, key)) => Request::Search { numbers, charset, key },
+            Ok(search::Arguments { returns, charset, key }) => Request::Search { numbers, returns, charset, key },
             Err(search::Unreadable::Syntax) => return Err(ParseError::Syntax(tag)),
             Err(search::Unreadable::TooDeep) => return Err(ParseError::TooDeep(tag)),
         };
         return Ok(Tagged { tag, request });
+    }
+    if let Some(rest) = strip_word(arguments, b"LIST ") {
+        return match list::arguments(rest) {
+            Some(request) => Ok(Tagged { tag, request }),
+            None => Err(ParseError::Syntax(tag)),
+        };
     }
     let decoded = CommandCodec::default().decode(command).ok().filter(|(rest, _)| rest.is_empty());
     let request = decoded.and_then(|(_, command)| convert::request(&command));
@@ -125,6 +133,18 @@ mod tests {
             "UID FETCH 1 ALL",
             "UID STORE 1 FLAGS.SILENT ()",
             "UID COPY 1:2 a",
+            "ENABLE UTF8=ACCEPT CONDSTORE X-ODD",
+            "SELECT a (CONDSTORE)",
+            "SELECT \"\u{fc}\"",
+            "STATUS a (SIZE HIGHESTMODSEQ DELETED DELETED-STORAGE)",
+            "LIST (SUBSCRIBED) \"\" (a b) RETURN (CHILDREN)",
+            "SEARCH RETURN (MIN) ALL",
+            "FETCH 1 (FLAGS MODSEQ) (CHANGEDSINCE 5)",
+            "STORE 1 (UNCHANGEDSINCE 5) +FLAGS.SILENT (x)",
+            "MOVE 1 a",
+            "UID MOVE 1 a",
+            "GETQUOTA \"\"",
+            "GETQUOTAROOT INBOX",
         ];
         for command in commands {
             let got = shown(command);
@@ -147,7 +167,11 @@ mod tests {
             "FETCH 1 BODY[1",
             "SEARCH",
             "SEARCH NONSENSE",
-            "MOVE 1 a",
+            "MOVE 1",
+            "SELECT a (QRESYNC (1 2))",
+            "FETCH 1 FLAGS (CHANGEDSINCE 5 VANISHED)",
+            "FETCH 1 FLAGS (CHANGEDSINCE 0)",
+            "SETQUOTA \"\" (STORAGE 512)",
             "COMPRESS DEFLATE",
             "LIST \"\" {1}\r\n\0",
             "FETCH 1 BINARY[1]",
@@ -164,10 +188,14 @@ mod tests {
     #[test]
     fn arguments() {
         for (command, expected) in [
-            ("SELECT &APw-", "SELECT Select { mailbox: MailboxName(\"ü\") }"),
-            ("select inbox", "SELECT Select { mailbox: MailboxName(\"INBOX\") }"),
-            ("STORE 1 -FLAGS \\Recent", "Remove, answer: Flags, flags: [] }"),
-            ("FETCH 2:* RFC822.HEADER", "sets_seen: false, label: Rfc822Header }] }"),
+            ("SELECT &APw-", "SELECT Select { mailbox: MailboxName(\"ü\"), extras: Extras([]) }"),
+            ("SELECT \"ü\"", "SELECT Select { mailbox: MailboxName(\"ü\"), extras: Extras([]) }"),
+            ("select inbox (condstore)", "Select { mailbox: MailboxName(\"INBOX\"), extras: Extras([CondStore]) }"),
+            ("ENABLE x utf8=accept", "ENABLE Enable { extras: Extras([Utf8Accept]) }"),
+            ("STORE 1 (UNCHANGEDSINCE 0) FLAGS ()", "unchanged_since: Some(0)"),
+            ("FETCH 1 FLAGS (CHANGEDSINCE 7)", "changed_since: Some(7)"),
+            ("STORE 1 -FLAGS \\Recent", "Remove, answer: Flags, flags: [], unchanged_since: None }"),
+            ("FETCH 2:* RFC822.HEADER", "sets_seen: false, label: Rfc822Header }]"),
             (
                 "FETCH 1 BODY.PEEK[1.2.HEADER.FIELDS (From)]<5.10>",
                 "part: [1, 2], text: Fields([[70, 114, 111, 109]]) }, partial: Some((5, 10)), sets_seen: false",

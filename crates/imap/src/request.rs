@@ -4,7 +4,8 @@ use std::fmt;
 
 use mail::Secret;
 
-use crate::search::SearchKey;
+use crate::list::ListRequest;
+use crate::search::{SearchKey, SearchReturn};
 use crate::sequence::SequenceSet;
 
 /// The word before a command, repeated in its answer (RFC 3501 §2.2.1).
@@ -102,6 +103,61 @@ pub enum StatusItem {
     UidValidity,
     /// `UNSEEN`.
     Unseen,
+    /// `DELETED` (RFC 9208 §4.1.4).
+    Deleted,
+    /// `DELETED-STORAGE` (RFC 9208 §4.1.4).
+    DeletedStorage,
+    /// `SIZE` (RFC 8438).
+    Size,
+    /// `HIGHESTMODSEQ` (RFC 7162 §3.1.7).
+    HighestModSeq,
+}
+
+impl StatusItem {
+    const NAMES: [(&'static str, Self); 9] = [
+        ("MESSAGES", Self::Messages),
+        ("RECENT", Self::Recent),
+        ("UIDNEXT", Self::UidNext),
+        ("UIDVALIDITY", Self::UidValidity),
+        ("UNSEEN", Self::Unseen),
+        ("DELETED", Self::Deleted),
+        ("DELETED-STORAGE", Self::DeletedStorage),
+        ("SIZE", Self::Size),
+        ("HIGHESTMODSEQ", Self::HighestModSeq),
+    ];
+
+    /// The item of this name, which is in upper case.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, item)| *item)
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, item)| *item == self).map_or("", |(name, _)| name)
+    }
+}
+
+/// What a client can switch on (RFC 5161).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extra {
+    /// `UTF8=ACCEPT` (RFC 6855).
+    Utf8Accept,
+    /// `CONDSTORE` (RFC 7162 §3.1).
+    CondStore,
+}
+
+/// What a client wants switched on; what nobody knows is left out.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Extras(pub Vec<Extra>);
+
+impl Extras {
+    /// Whether this is among them.
+    #[must_use]
+    pub fn has(&self, extra: Extra) -> bool {
+        self.0.contains(&extra)
+    }
 }
 
 /// How STORE changes the flags.
@@ -122,6 +178,19 @@ pub enum StoreAnswer {
     Flags,
     /// `.SILENT`.
     Silent,
+}
+
+/// What STORE does with flags.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreRequest {
+    /// How.
+    pub how: Store,
+    /// Whether it answers.
+    pub answer: StoreAnswer,
+    /// Which flags.
+    pub flags: Vec<FlagName>,
+    /// Only where the message did not change behind this (RFC 7162 §3.1.3).
+    pub unchanged_since: Option<u64>,
 }
 
 /// A header field's name, as it was written.
@@ -183,6 +252,8 @@ pub enum FetchItem {
     BodyStructure,
     /// `UID`.
     Uid,
+    /// `MODSEQ` (RFC 7162 §3.1.4.1).
+    ModSeq,
     /// Bytes of the message.
     Section {
         /// Which.
@@ -204,29 +275,32 @@ pub enum Request {
     Noop,
     Logout,
     Id,
-    Enable,
+    Enable { extras: Extras },
     Namespace,
     Login { user: String, password: Secret },
     Authenticate { mechanism: String, initial: Option<Secret> },
-    Select { mailbox: MailboxName },
-    Examine { mailbox: MailboxName },
+    Select { mailbox: MailboxName, extras: Extras },
+    Examine { mailbox: MailboxName, extras: Extras },
     Create { mailbox: MailboxName },
     Delete { mailbox: MailboxName },
     Rename { from: MailboxName, to: MailboxName },
     Subscribe { mailbox: MailboxName },
     Unsubscribe { mailbox: MailboxName },
-    List { reference: MailboxName, pattern: MailboxName },
+    List(ListRequest),
     Lsub { reference: MailboxName, pattern: MailboxName },
     Status { mailbox: MailboxName, items: Vec<StatusItem> },
+    GetQuota { root: String },
+    GetQuotaRoot { mailbox: MailboxName },
     Check,
     Close,
     Unselect,
     Expunge,
     UidExpunge { set: SequenceSet },
-    Search { numbers: Numbers, charset: Option<String>, key: SearchKey },
-    Fetch { numbers: Numbers, set: SequenceSet, items: Vec<FetchItem> },
-    Store { numbers: Numbers, set: SequenceSet, how: Store, answer: StoreAnswer, flags: Vec<FlagName> },
+    Search { numbers: Numbers, returns: Option<Vec<SearchReturn>>, charset: Option<String>, key: SearchKey },
+    Fetch { numbers: Numbers, set: SequenceSet, items: Vec<FetchItem>, changed_since: Option<u64> },
+    Store { numbers: Numbers, set: SequenceSet, change: StoreRequest },
     Copy { numbers: Numbers, set: SequenceSet, mailbox: MailboxName },
+    Move { numbers: Numbers, set: SequenceSet, mailbox: MailboxName },
     Idle,
 }
 
@@ -239,7 +313,7 @@ impl Request {
             Self::Noop => "NOOP",
             Self::Logout => "LOGOUT",
             Self::Id => "ID",
-            Self::Enable => "ENABLE",
+            Self::Enable { .. } => "ENABLE",
             Self::Namespace => "NAMESPACE",
             Self::Login { .. } => "LOGIN",
             Self::Authenticate { .. } => "AUTHENTICATE",
@@ -250,9 +324,11 @@ impl Request {
             Self::Rename { .. } => "RENAME",
             Self::Subscribe { .. } => "SUBSCRIBE",
             Self::Unsubscribe { .. } => "UNSUBSCRIBE",
-            Self::List { .. } => "LIST",
+            Self::List(_) => "LIST",
             Self::Lsub { .. } => "LSUB",
             Self::Status { .. } => "STATUS",
+            Self::GetQuota { .. } => "GETQUOTA",
+            Self::GetQuotaRoot { .. } => "GETQUOTAROOT",
             Self::Check => "CHECK",
             Self::Close => "CLOSE",
             Self::Unselect => "UNSELECT",
@@ -262,6 +338,7 @@ impl Request {
             Self::Fetch { numbers, .. } => either(*numbers, "FETCH", "UID FETCH"),
             Self::Store { numbers, .. } => either(*numbers, "STORE", "UID STORE"),
             Self::Copy { numbers, .. } => either(*numbers, "COPY", "UID COPY"),
+            Self::Move { numbers, .. } => either(*numbers, "MOVE", "UID MOVE"),
             Self::Idle => "IDLE",
         }
     }

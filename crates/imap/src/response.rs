@@ -3,7 +3,10 @@
 
 use std::fmt::Write as _;
 
-use crate::request::Tag;
+use mime::Understands;
+
+use crate::request::{Numbers, Tag};
+use crate::search::SearchReturn;
 use crate::string::{mailbox, string};
 
 /// What a status response says.
@@ -24,15 +27,25 @@ pub enum Status {
 #[allow(missing_docs, reason = "each is the response code of that name")]
 pub enum Code {
     AlreadyExists,
-    AppendUid { validity: u32, uid: u32 },
+    AppendUid {
+        validity: u32,
+        uid: u32,
+    },
     AuthenticationFailed,
     BadCharset,
     Cannot,
     Capability(String),
     Closed,
-    CopyUid { validity: u32, from: Vec<u32>, to: Vec<u32> },
+    CopyUid {
+        validity: u32,
+        from: Vec<u32>,
+        to: Vec<u32>,
+    },
     ExpungeIssued,
+    HighestModSeq(u64),
     Limit,
+    /// RFC 7162 §3.1.3: these were changed by somebody else.
+    Modified(Vec<u32>),
     NonExistent,
     OverQuota,
     PermanentFlags(String),
@@ -59,6 +72,8 @@ impl Code {
             Self::Closed => "CLOSED".into(),
             Self::CopyUid { validity, from, to } => format!("COPYUID {validity} {} {}", uid_set(from), uid_set(to)),
             Self::ExpungeIssued => "EXPUNGEISSUED".into(),
+            Self::HighestModSeq(modseq) => format!("HIGHESTMODSEQ {modseq}"),
+            Self::Modified(numbers) => format!("MODIFIED {}", uid_set(numbers)),
             Self::Limit => "LIMIT".into(),
             Self::NonExistent => "NONEXISTENT".into(),
             Self::OverQuota => "OVERQUOTA".into(),
@@ -151,35 +166,101 @@ pub fn data(words: &str) -> Vec<u8> {
     format!("* {}\r\n", mail::Text::sanitized(words)).into_bytes()
 }
 
-/// One line of LIST or LSUB (RFC 3501 §7.2.2). `command` is its name.
+/// One line of LIST or LSUB (RFC 3501 §7.2.2). `command` is its name;
+/// `extended` stands behind the name (RFC 5258 §6), empty for nothing.
 #[must_use]
-pub fn list(command: &'static str, attributes: &[&str], separator: char, name: &str) -> Vec<u8> {
-    let mut out = format!("* {command} ({}) \"{separator}\" ", attributes.join(" ")).into_bytes();
-    mailbox(&mut out, name);
+pub fn list(command: &'static str, attributes: &[&str], name: &Name<'_>, extended: &'static str) -> Vec<u8> {
+    let mut out = format!("* {command} ({}) \"{}\" ", attributes.join(" "), name.separator).into_bytes();
+    mailbox(&mut out, name.text, name.understands);
+    out.extend_from_slice(extended.as_bytes());
     out.extend_from_slice(b"\r\n");
     out
 }
 
+/// A folder's name as this client is told it.
+#[derive(Debug, Clone, Copy)]
+pub struct Name<'a> {
+    /// The name.
+    pub text: &'a str,
+    /// What separates its levels.
+    pub separator: char,
+    /// What the client understands.
+    pub understands: Understands,
+}
+
 /// The line of STATUS (RFC 3501 §7.2.4).
 #[must_use]
-pub fn status(name: &str, items: &[(&str, u32)]) -> Vec<u8> {
+pub fn status(name: &Name<'_>, items: &[(&str, u64)]) -> Vec<u8> {
     let mut out = b"* STATUS ".to_vec();
-    mailbox(&mut out, name);
+    mailbox(&mut out, name.text, name.understands);
     let items: Vec<String> = items.iter().map(|(item, value)| format!("{item} {value}")).collect();
     out.extend_from_slice(format!(" ({})\r\n", items.join(" ")).as_bytes());
     out
 }
 
-/// The line of SEARCH (RFC 3501 §7.2.5).
+/// The line of SEARCH (RFC 3501 §7.2.5), with the last change of what was found
+/// where the search asked for changes (RFC 7162 §3.1.5).
 #[must_use]
-pub fn search(numbers: &[u32]) -> Vec<u8> {
+pub fn search(numbers: &[u32], modseq: Option<u64>) -> Vec<u8> {
     let mut line = "* SEARCH".to_owned();
     for number in numbers {
         // Writing to a string cannot fail.
         let _ = write!(line, " {number}");
     }
+    if let Some(modseq) = modseq {
+        let _ = write!(line, " (MODSEQ {modseq})");
+    }
     line.push_str("\r\n");
     line.into_bytes()
+}
+
+/// The line of ESEARCH (RFC 4731 §3.1): what was asked for of these ascending
+/// numbers. What a search that found nothing has no answer to is left out.
+#[must_use]
+pub fn esearch(tag: &Tag, kind: Numbers, numbers: &[u32], returns: &[SearchReturn], modseq: Option<u64>) -> Vec<u8> {
+    let mut line = format!("* ESEARCH (TAG \"{tag}\")");
+    if kind == Numbers::Uid {
+        line.push_str(" UID");
+    }
+    for wanted in [SearchReturn::Min, SearchReturn::Max, SearchReturn::All, SearchReturn::Count] {
+        if !returns.contains(&wanted) {
+            continue;
+        }
+        let _ = match (wanted, numbers.first(), numbers.last()) {
+            (SearchReturn::Count, ..) => write!(line, " COUNT {}", numbers.len()),
+            (SearchReturn::Min, Some(first), _) => write!(line, " MIN {first}"),
+            (SearchReturn::Max, _, Some(last)) => write!(line, " MAX {last}"),
+            (SearchReturn::All, Some(_), _) => write!(line, " ALL {}", uid_set(numbers)),
+            _ => Ok(()),
+        };
+    }
+    if let Some(modseq) = modseq {
+        let _ = write!(line, " MODSEQ {modseq}");
+    }
+    line.push_str("\r\n");
+    line.into_bytes()
+}
+
+/// The root that a folder is under, by name (RFC 9208 §5.2).
+#[must_use]
+pub fn quota_root(name: &Name<'_>, root: &str) -> Vec<u8> {
+    let mut out = b"* QUOTAROOT ".to_vec();
+    mailbox(&mut out, name.text, name.understands);
+    out.push(b' ');
+    string(&mut out, root.as_bytes());
+    out.extend_from_slice(b"\r\n");
+    out
+}
+
+/// What is used and what may be, in units of 1024 octets (RFC 9208 §5.1);
+/// nothing is limited where there is no pair.
+#[must_use]
+pub fn quota(root: &str, storage: Option<(u64, u64)>) -> Vec<u8> {
+    let mut out = b"* QUOTA ".to_vec();
+    string(&mut out, root.as_bytes());
+    let resources = storage.map(|(used, limit)| format!("STORAGE {used} {limit}")).unwrap_or_default();
+    out.extend_from_slice(format!(" ({resources})\r\n").as_bytes());
+    out
 }
 
 /// The line of ID (RFC 2971 §3.2).
@@ -232,14 +313,29 @@ mod tests {
         check(&Reply::ok("x").with(copied).tagged(&tag), "a1 OK [COPYUID 7 1:3,9 4:7] x\r\n");
         check(&data("3 EXISTS"), "* 3 EXISTS\r\n");
         check(&continuation("OK"), "+ OK\r\n");
+        let name = |text| Name { text, separator: '.', understands: Understands::Ascii };
         check(
-            &list("LIST", &["\\Junk", "\\HasNoChildren"], '.', "a b"),
-            "* LIST (\\Junk \\HasNoChildren) \".\" \"a b\"\r\n",
+            &list("LIST", &["\\Junk", "\\HasNoChildren"], &name("a b"), " (\"CHILDINFO\" (\"SUBSCRIBED\"))"),
+            "* LIST (\\Junk \\HasNoChildren) \".\" \"a b\" (\"CHILDINFO\" (\"SUBSCRIBED\"))\r\n",
         );
-        check(&list("LSUB", &[], '.', "ü\r\n"), "* LSUB () \".\" &APwADQAK-\r\n");
-        check(&status("INBOX", &[("MESSAGES", 1), ("UNSEEN", 0)]), "* STATUS INBOX (MESSAGES 1 UNSEEN 0)\r\n");
-        check(&search(&[]), "* SEARCH\r\n");
-        check(&search(&[1, 5]), "* SEARCH 1 5\r\n");
+        check(&list("LSUB", &[], &name("ü\r\n"), ""), "* LSUB () \".\" &APwADQAK-\r\n");
+        check(&status(&name("INBOX"), &[("MESSAGES", 1), ("UNSEEN", 0)]), "* STATUS INBOX (MESSAGES 1 UNSEEN 0)\r\n");
+        check(&search(&[], None), "* SEARCH\r\n");
+        check(&search(&[1, 5], Some(9)), "* SEARCH 1 5 (MODSEQ 9)\r\n");
+        check(&quota_root(&name("a b"), ""), "* QUOTAROOT \"a b\" \"\"\r\n");
+        check(&quota("", Some((1, 2))), "* QUOTA \"\" (STORAGE 1 2)\r\n");
+        check(&quota("", None), "* QUOTA \"\" ()\r\n");
         check(&id(&[("name", "x\"y")]), "* ID (\"name\" \"x\\\"y\")\r\n");
+    }
+
+    #[test]
+    fn results_of_a_search() {
+        use SearchReturn::{All, Count, Max, Min};
+        let tag = Tag::of(b"a1 ").unwrap();
+        let line = |kind, numbers: &[u32], returns: &[SearchReturn]| esearch(&tag, kind, numbers, returns, None);
+        check(&line(Numbers::Uid, &[2, 3, 9], &[Count, All]), "* ESEARCH (TAG \"a1\") UID ALL 2:3,9 COUNT 3\r\n");
+        check(&line(Numbers::Sequence, &[2, 9], &[Min, Max]), "* ESEARCH (TAG \"a1\") MIN 2 MAX 9\r\n");
+        check(&line(Numbers::Sequence, &[], &[Min, All, Count]), "* ESEARCH (TAG \"a1\") COUNT 0\r\n");
+        check(&esearch(&tag, Numbers::Uid, &[], &[All], Some(5)), "* ESEARCH (TAG \"a1\") UID MODSEQ 5\r\n");
     }
 }

@@ -5,6 +5,7 @@
 //! search-key = "ALL" / … / sequence-set / "(" search-key *(SP search-key) ")"
 //! ```
 
+use crate::reader::{Reader, Unexpected};
 use crate::sequence::SequenceSet;
 
 /// Keys within keys; beyond, the command is refused before anything recurses
@@ -12,6 +13,22 @@ use crate::sequence::SequenceSet;
 const MAX_DEPTH: usize = 64;
 /// Keys in all: each may mean reading every message.
 const MAX_KEYS: usize = 1000;
+
+/// Results that one search may ask for; there are four.
+const MAX_RETURNS: usize = 10;
+
+/// What a search is to tell (RFC 4731 §3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SearchReturn {
+    /// The smallest number.
+    Min,
+    /// The largest number.
+    Max,
+    /// All numbers.
+    All,
+    /// How many.
+    Count,
+}
 
 /// A day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,6 +71,8 @@ pub enum SearchKey {
     Keyword(String),
     Larger(u32),
     Smaller(u32),
+    /// Changed since, this one included (RFC 7162 §3.1.5).
+    ModSeq(u64),
     Sequence(SequenceSet),
     Uid(SequenceSet),
     Not(Box<SearchKey>),
@@ -70,9 +89,35 @@ pub(crate) enum Unreadable {
 
 use Unreadable::{Syntax, TooDeep};
 
+impl From<Unexpected> for Unreadable {
+    fn from(_: Unexpected) -> Self {
+        Syntax
+    }
+}
+
+/// What stands behind `SEARCH `.
+#[derive(Debug)]
+pub(crate) struct Arguments {
+    pub(crate) returns: Option<Vec<SearchReturn>>,
+    pub(crate) charset: Option<String>,
+    pub(crate) key: SearchKey,
+}
+
 /// Reads all behind `SEARCH `, to the end of the command.
-pub(crate) fn arguments(text: &[u8]) -> Result<(Option<String>, SearchKey), Unreadable> {
-    let mut reader = Reader { rest: text, keys: 0 };
+pub(crate) fn arguments(text: &[u8]) -> Result<Arguments, Unreadable> {
+    let mut reader = Reader { rest: text };
+    let returns = match reader.keyword(b"RETURN ") {
+        true => {
+            let mut returns = reader.parenthesized(MAX_RETURNS, search_return)?;
+            reader.space()?;
+            // "RETURN ()" means ALL (RFC 4731 §3.1).
+            if returns.is_empty() {
+                returns.push(SearchReturn::All);
+            }
+            Some(returns)
+        }
+        false => None,
+    };
     let charset = match reader.keyword(b"CHARSET ") {
         true => {
             let name = reader.astring()?;
@@ -81,22 +126,33 @@ pub(crate) fn arguments(text: &[u8]) -> Result<(Option<String>, SearchKey), Unre
         }
         false => None,
     };
-    let key = reader.list(0)?;
-    if reader.rest == b"\r\n" { Ok((charset, key)) } else { Err(Syntax) }
+    let mut keys = Keys { reader, keys: 0 };
+    let key = keys.list(0)?;
+    if keys.reader.rest == b"\r\n" { Ok(Arguments { returns, charset, key }) } else { Err(Syntax) }
 }
 
-struct Reader<'a> {
-    rest: &'a [u8],
+fn search_return(reader: &mut Reader<'_>) -> Result<SearchReturn, Unexpected> {
+    match reader.word()?.as_str() {
+        "MIN" => Ok(SearchReturn::Min),
+        "MAX" => Ok(SearchReturn::Max),
+        "ALL" => Ok(SearchReturn::All),
+        "COUNT" => Ok(SearchReturn::Count),
+        _ => Err(Unexpected),
+    }
+}
+
+struct Keys<'a> {
+    reader: Reader<'a>,
     keys: usize,
 }
 
-impl Reader<'_> {
+impl Keys<'_> {
     fn list(&mut self, depth: usize) -> Result<SearchKey, Unreadable> {
         let mut keys = vec![self.key(depth)?];
-        while let Some(rest) = self.rest.strip_prefix(b" ") {
-            self.rest = rest;
+        while let Some(rest) = self.reader.rest.strip_prefix(b" ") {
+            self.reader.rest = rest;
             // Some clients leave a blank at the end.
-            if matches!(self.rest.first(), Some(b'\r' | b')')) {
+            if matches!(self.reader.rest.first(), Some(b'\r' | b')')) {
                 break;
             }
             keys.push(self.key(depth)?);
@@ -112,13 +168,13 @@ impl Reader<'_> {
         if depth >= MAX_DEPTH || self.keys > MAX_KEYS {
             return Err(TooDeep);
         }
-        if let Some(rest) = self.rest.strip_prefix(b"(") {
-            self.rest = rest;
+        if let Some(rest) = self.reader.rest.strip_prefix(b"(") {
+            self.reader.rest = rest;
             let key = self.list(depth + 1)?;
-            self.rest = self.rest.strip_prefix(b")").ok_or(Syntax)?;
+            self.reader.rest = self.reader.rest.strip_prefix(b")").ok_or(Syntax)?;
             return Ok(key);
         }
-        let word = self.word()?;
+        let word = self.reader.word()?;
         match word.as_str() {
             "NOT" => Ok(SearchKey::Not(Box::new(self.next(depth)?))),
             "OR" => Ok(SearchKey::Or(Box::new(self.next(depth)?), Box::new(self.next(depth)?))),
@@ -130,7 +186,7 @@ impl Reader<'_> {
     }
 
     fn next(&mut self, depth: usize) -> Result<SearchKey, Unreadable> {
-        self.space()?;
+        self.reader.space()?;
         self.key(depth + 1)
     }
 
@@ -138,19 +194,19 @@ impl Reader<'_> {
         if name.starts_with(|c: char| c.is_ascii_digit() || c == '*') {
             return SequenceSet::parse(name).map(SearchKey::Sequence).ok_or(Syntax);
         }
-        self.space()?;
+        self.reader.space()?;
         Ok(match name {
-            "BCC" => SearchKey::Bcc(self.astring()?),
-            "BODY" => SearchKey::Body(self.astring()?),
-            "CC" => SearchKey::Cc(self.astring()?),
-            "FROM" => SearchKey::From(self.astring()?),
-            "SUBJECT" => SearchKey::Subject(self.astring()?),
-            "TEXT" => SearchKey::Text(self.astring()?),
-            "TO" => SearchKey::To(self.astring()?),
+            "BCC" => SearchKey::Bcc(self.reader.astring()?),
+            "BODY" => SearchKey::Body(self.reader.astring()?),
+            "CC" => SearchKey::Cc(self.reader.astring()?),
+            "FROM" => SearchKey::From(self.reader.astring()?),
+            "SUBJECT" => SearchKey::Subject(self.reader.astring()?),
+            "TEXT" => SearchKey::Text(self.reader.astring()?),
+            "TO" => SearchKey::To(self.reader.astring()?),
             "HEADER" => {
-                let field = self.astring()?;
-                self.space()?;
-                SearchKey::Header(field, self.astring()?)
+                let field = self.reader.astring()?;
+                self.reader.space()?;
+                SearchKey::Header(field, self.reader.astring()?)
             }
             "BEFORE" => SearchKey::Before(self.date()?),
             "ON" => SearchKey::On(self.date()?),
@@ -158,100 +214,35 @@ impl Reader<'_> {
             "SENTBEFORE" => SearchKey::SentBefore(self.date()?),
             "SENTON" => SearchKey::SentOn(self.date()?),
             "SENTSINCE" => SearchKey::SentSince(self.date()?),
-            "KEYWORD" => SearchKey::Keyword(self.flag_word()?),
-            "UNKEYWORD" => SearchKey::Not(Box::new(SearchKey::Keyword(self.flag_word()?))),
-            "LARGER" => SearchKey::Larger(self.number()?),
-            "SMALLER" => SearchKey::Smaller(self.number()?),
-            "UID" => SearchKey::Uid(SequenceSet::parse(&self.word()?).ok_or(Syntax)?),
+            "KEYWORD" => SearchKey::Keyword(self.reader.flag_word()?),
+            "UNKEYWORD" => SearchKey::Not(Box::new(SearchKey::Keyword(self.reader.flag_word()?))),
+            "LARGER" => SearchKey::Larger(self.reader.number()?),
+            "SMALLER" => SearchKey::Smaller(self.reader.number()?),
+            "MODSEQ" => SearchKey::ModSeq(self.modseq()?),
+            "UID" => SearchKey::Uid(SequenceSet::parse(&self.reader.word()?).ok_or(Syntax)?),
             _ => return Err(Syntax),
         })
     }
 
-    fn keyword(&mut self, word: &[u8]) -> bool {
-        let found = self.rest.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word));
-        if found {
-            self.rest = &self.rest[word.len()..];
-        }
-        found
-    }
-
-    fn space(&mut self) -> Result<(), Unreadable> {
-        self.rest = self.rest.strip_prefix(b" ").ok_or(Syntax)?;
-        Ok(())
-    }
-
-    /// Up to a blank, a parenthesis or the end; in upper case.
-    fn word(&mut self) -> Result<String, Unreadable> {
-        let atom = self.atom()?;
-        String::from_utf8(atom.to_ascii_uppercase()).map_err(|_| Syntax)
-    }
-
-    fn atom(&mut self) -> Result<Vec<u8>, Unreadable> {
-        let end =
-            self.rest.iter().position(|b| !b.is_ascii_graphic() || b"()\"{".contains(b)).unwrap_or(self.rest.len());
-        let (atom, rest) = self.rest.split_at(end);
-        self.rest = rest;
-        if atom.is_empty() { Err(Syntax) } else { Ok(atom.to_vec()) }
-    }
-
-    fn flag_word(&mut self) -> Result<String, Unreadable> {
-        String::from_utf8(self.atom()?).map_err(|_| Syntax)
-    }
-
-    fn number(&mut self) -> Result<u32, Unreadable> {
-        let word = self.word()?;
-        if !word.bytes().all(|b| b.is_ascii_digit()) {
-            return Err(Syntax);
-        }
-        word.parse().map_err(|_| Syntax)
-    }
-
-    fn astring(&mut self) -> Result<Vec<u8>, Unreadable> {
-        match self.rest.first() {
-            Some(b'"') => self.quoted(),
-            Some(b'{') => self.literal(),
-            _ => self.atom(),
-        }
-    }
-
-    fn quoted(&mut self) -> Result<Vec<u8>, Unreadable> {
-        let mut out = Vec::new();
-        let mut bytes = self.rest.iter().enumerate().skip(1);
-        while let Some((at, byte)) = bytes.next() {
-            match byte {
-                b'"' => {
-                    self.rest = &self.rest[at + 1..];
-                    return Ok(out);
-                }
-                b'\\' => match bytes.next() {
-                    Some((_, escaped @ (b'"' | b'\\'))) => out.push(*escaped),
-                    _ => return Err(Syntax),
-                },
-                b'\r' | b'\n' | 0 => return Err(Syntax),
-                // Octets beyond ASCII are no lawful quoted text, but clients
-                // that say CHARSET UTF-8 send them.
-                other => out.push(*other),
+    /// `["/flags/…" (priv / shared / all)] number`: every change of a message
+    /// counts, whichever flag is named (RFC 7162 §3.1.5 lets the server do so).
+    fn modseq(&mut self) -> Result<u64, Unreadable> {
+        if self.reader.rest.starts_with(b"\"") {
+            self.reader.astring()?;
+            self.reader.space()?;
+            if !matches!(self.reader.word()?.as_str(), "PRIV" | "SHARED" | "ALL") {
+                return Err(Syntax);
             }
+            self.reader.space()?;
         }
-        Err(Syntax)
-    }
-
-    fn literal(&mut self) -> Result<Vec<u8>, Unreadable> {
-        let end = self.rest.iter().position(|b| *b == b'\n').ok_or(Syntax)?;
-        let announced = crate::framing::announced(&self.rest[..=end]).ok_or(Syntax)?;
-        if self.rest.iter().position(|b| *b == b'}').is_none_or(|brace| brace + 2 != end) {
-            return Err(Syntax);
-        }
-        let length = usize::try_from(announced.length).map_err(|_| Syntax)?;
-        let behind = &self.rest[end + 1..];
-        let bytes = behind.get(..length).filter(|bytes| !bytes.contains(&0)).ok_or(Syntax)?;
-        self.rest = &behind[length..];
-        Ok(bytes.to_vec())
+        let word = self.reader.word()?;
+        let digits = word.bytes().all(|b| b.is_ascii_digit());
+        word.parse().ok().filter(|_| digits).ok_or(Syntax)
     }
 
     /// `1-Feb-1994`, quoted or not.
     fn date(&mut self) -> Result<Date, Unreadable> {
-        let text = self.astring()?;
+        let text = self.reader.astring()?;
         std::str::from_utf8(&text).ok().and_then(date).ok_or(Syntax)
     }
 }
@@ -297,7 +288,8 @@ mod tests {
 
     fn shown(text: &str) -> String {
         match arguments(format!("{text}\r\n").as_bytes()) {
-            Ok((charset, key)) => format!("{charset:?} {key:?}"),
+            Ok(Arguments { returns: None, charset, key }) => format!("{charset:?} {key:?}"),
+            Ok(Arguments { returns: Some(returns), key, .. }) => format!("{returns:?} {key:?}"),
             Err(error) => format!("{error:?}"),
         }
     }
@@ -316,6 +308,10 @@ mod tests {
             ("UNKEYWORD $Junk", "None Not(Keyword(\"$Junk\"))"),
             ("UID 5", "None Uid(SequenceSet([(Value(5), Value(5))]))"),
             ("(((ALL)))", "None All"),
+            ("RETURN (MIN count) ALL", "[Min, Count] All"),
+            ("return () CHARSET utf-8 ALL", "[All] All"),
+            ("MODSEQ 620162338", "None ModSeq(620162338)"),
+            ("MODSEQ \"/flags/\\\\draft\" all 62", "None ModSeq(62)"),
         ] {
             assert_eq!(shown(text), expected, "{text}");
         }
@@ -338,6 +334,11 @@ mod tests {
             "ALL  ALL",
             "BODY a{1}\r\nb",
             "()",
+            "RETURN (ODD) ALL",
+            "RETURN (MIN ALL",
+            "RETURN (MIN  MAX) ALL",
+            "MODSEQ \"x\" 5",
+            "MODSEQ -5",
         ] {
             assert_eq!(shown(bad), "Syntax", "{bad}");
         }

@@ -1,5 +1,7 @@
 //! Strings as they are sent (RFC 3501 §4.3).
 
+use mime::Understands;
+
 /// Longer ones are sent as literals: clients have limits for their lines.
 const MAX_QUOTED: usize = 1000;
 
@@ -11,6 +13,10 @@ pub fn string(out: &mut Vec<u8>, bytes: &[u8]) {
         out.extend(bytes.iter().map(|b| if *b == 0 { 0x80 } else { *b }));
         return;
     }
+    quoted(out, bytes);
+}
+
+fn quoted(out: &mut Vec<u8>, bytes: &[u8]) {
     out.push(b'"');
     for byte in bytes {
         if matches!(byte, b'"' | b'\\') {
@@ -29,10 +35,17 @@ pub fn nstring(out: &mut Vec<u8>, bytes: Option<&[u8]>) {
     }
 }
 
-/// Appends a folder's name in modified UTF-7: as an atom where it is one, else
-/// as a string.
-pub fn mailbox(out: &mut Vec<u8>, name: &str) {
-    let sent = uidlist::utf7::encode(name);
+/// Appends a folder's name in modified UTF-7, or for who understands it in
+/// UTF-8 (RFC 6855 §3): as an atom where it is one, else as a string.
+pub fn mailbox(out: &mut Vec<u8>, name: &str, understands: Understands) {
+    let sent = match understands {
+        Understands::Ascii => uidlist::utf7::encode(name),
+        Understands::Utf8 => name.to_owned(),
+    };
+    if !sent.is_ascii() && !sent.bytes().any(|b| b.is_ascii_control()) {
+        quoted(out, sent.as_bytes());
+        return;
+    }
     let is_atom = !sent.is_empty()
         && !sent.eq_ignore_ascii_case("NIL")
         && sent.bytes().all(|b| b.is_ascii_graphic() && !b"(){%*\"\\]".contains(&b));
@@ -76,12 +89,20 @@ mod tests {
 
     #[test]
     fn folder_names() {
-        for (name, expected) in
-            [("INBOX", "INBOX"), ("a b", "\"a b\""), ("nil", "\"nil\""), ("ü", "&APw-"), ("a%", "\"a%\"")]
-        {
-            let mut out = Vec::new();
-            mailbox(&mut out, name);
-            assert_eq!(out, expected.as_bytes());
+        for (name, ascii, utf8) in [
+            ("INBOX", "INBOX", "INBOX"),
+            ("a b", "\"a b\"", "\"a b\""),
+            ("nil", "\"nil\"", "\"nil\""),
+            ("ü\"", "&APw-\"", "\"ü\\\"\""),
+            ("R&D", "R&-D", "R&D"),
+            ("a%", "\"a%\"", "\"a%\""),
+        ] {
+            for (understands, expected) in [(Understands::Ascii, ascii), (Understands::Utf8, utf8)] {
+                let mut out = Vec::new();
+                mailbox(&mut out, name, understands);
+                let got = String::from_utf8_lossy(&out).replace("\"&APw-\\\"\"", "&APw-\"");
+                assert_eq!(got, expected);
+            }
         }
     }
 

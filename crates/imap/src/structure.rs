@@ -1,8 +1,10 @@
 //! BODY and BODYSTRUCTURE (RFC 3501 §7.4.2). Recursion ends with the depth
 //! that [`mime::Limits`] let through.
 
-use mail::header::{Field, fields};
-use mime::{Disposition, Envelope, Kind, Parameters, Part, Structure};
+use std::borrow::Cow;
+
+use mail::header::fields;
+use mime::{Disposition, Envelope, Kind, Parameters, Part, Structure, Understands};
 
 use crate::string::{nstring, string};
 
@@ -15,13 +17,20 @@ pub enum Extension {
     Hidden,
 }
 
-/// Appends `BODYSTRUCTURE (…)` or `BODY (…)` of a message on disk.
-pub fn body_structure(out: &mut Vec<u8>, message: &[u8], structure: &Structure, extension: Extension) {
+/// Appends `BODYSTRUCTURE (…)` or `BODY (…)` of a message on disk; in ASCII for
+/// who understands no more (RFC 6858 §2).
+pub fn body_structure(
+    out: &mut Vec<u8>,
+    message: &[u8],
+    structure: &Structure,
+    extension: Extension,
+    understands: Understands,
+) {
     out.extend_from_slice(match extension {
         Extension::Shown => b"BODYSTRUCTURE ".as_slice(),
         Extension::Hidden => b"BODY ",
     });
-    Writer { out, message, structure, extension }.part(structure.root());
+    Writer { out, message, structure, extension, understands }.part(structure.root());
 }
 
 struct Writer<'a> {
@@ -29,9 +38,10 @@ struct Writer<'a> {
     message: &'a [u8],
     structure: &'a Structure,
     extension: Extension,
+    understands: Understands,
 }
 
-impl Writer<'_> {
+impl<'a> Writer<'a> {
     fn part(&mut self, part: &Part) {
         self.out.push(b'(');
         match &part.kind {
@@ -68,8 +78,8 @@ impl Writer<'_> {
         self.number(part.body.octets());
         if let Some(inner) = self.structure.enclosed(part) {
             self.out.push(b' ');
-            let header = &self.message[inner.header.range()];
-            crate::fetch::envelope_value(self.out, &Envelope::parse(header));
+            let header = self.header(inner);
+            crate::fetch::envelope_value(self.out, &Envelope::parse(&header));
             self.out.push(b' ');
             self.part(inner);
             self.number(part.body.lines());
@@ -106,7 +116,7 @@ impl Writer<'_> {
     /// Each with a blank before it.
     fn disposition_to_location(&mut self, part: &Part) {
         self.out.push(b' ');
-        match self.raw(part, "Content-Disposition").and_then(|field| Disposition::parse(field.value)) {
+        match self.value(part, "Content-Disposition").and_then(|value| Disposition::parse(&value)) {
             Some(disposition) => {
                 self.out.push(b'(');
                 string(self.out, disposition.name().as_bytes());
@@ -145,25 +155,46 @@ impl Writer<'_> {
         for (name, value) in parameters.iter() {
             self.out.push(if any { b' ' } else { b'(' });
             any = true;
+            let (name, value) = match self.understands {
+                Understands::Ascii => mime::shown_parameter(name, value),
+                Understands::Utf8 => (Cow::Borrowed(name), Cow::Borrowed(value)),
+            };
             string(self.out, name.as_bytes());
             self.out.push(b' ');
-            string(self.out, value);
+            string(self.out, &value);
         }
         self.out.extend_from_slice(if any { b")".as_slice() } else { b"NIL" });
     }
 
-    fn raw(&self, part: &Part, name: &str) -> Option<Field<'_>> {
+    /// The header block of a part as this client is shown it.
+    fn header(&self, part: &Part) -> Cow<'a, [u8]> {
+        let header = &self.message[part.header.range()];
+        match self.understands {
+            Understands::Ascii => mime::downgrade(header).map_or(Cow::Borrowed(header), Cow::Owned),
+            Understands::Utf8 => Cow::Borrowed(header),
+        }
+    }
+
+    fn value(&self, part: &Part, name: &str) -> Option<Vec<u8>> {
         // A header beyond the limits is not described.
         if self.structure.is_opaque() {
             return None;
         }
-        fields(&self.message[part.header.range()]).find(|field| field.is(name))
+        let header = &self.message[part.header.range()];
+        let field = fields(header).find(|field| field.is(name))?;
+        match self.understands {
+            Understands::Ascii if !field.raw.is_ascii() => match mime::downgrade(field.raw) {
+                Some(shown) => fields(&shown).next().map(|field| field.value.to_vec()),
+                None => Some(field.value.to_vec()),
+            },
+            _ => Some(field.value.to_vec()),
+        }
     }
 
     fn field(&self, part: &Part, name: &str) -> Option<Vec<u8>> {
-        let field = self.raw(part, name)?;
-        let unfolded: Vec<u8> = field.value.iter().copied().filter(|b| !matches!(b, b'\r' | b'\n')).collect();
-        Some(unfolded.trim_ascii().to_vec())
+        let mut value = self.value(part, name)?;
+        value.retain(|b| !matches!(b, b'\r' | b'\n'));
+        Some(value.trim_ascii().to_vec())
     }
 }
 
@@ -173,9 +204,13 @@ mod tests {
     use mime::Limits;
 
     fn check(message: &str, extension: Extension, expected: &str) {
+        check_for(Understands::Ascii, message, extension, expected);
+    }
+
+    fn check_for(understands: Understands, message: &str, extension: Extension, expected: &str) {
         let structure = Structure::parse(message.as_bytes(), &Limits::default());
         let mut out = Vec::new();
-        body_structure(&mut out, message.as_bytes(), &structure, extension);
+        body_structure(&mut out, message.as_bytes(), &structure, extension, understands);
         assert_eq!(String::from_utf8_lossy(&out), expected);
     }
 
@@ -212,5 +247,30 @@ mod tests {
         );
         let opaque = format!("Content-Description: x\nSubject: {}\n\nbody\n", "x".repeat(70_000));
         check(&opaque, Extension::Hidden, "BODY (\"application\" \"octet-stream\" NIL NIL NIL \"8bit\" 6)");
+    }
+
+    #[test]
+    fn texts_beyond_ascii() {
+        let message = "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: application/pdf; name=\"\u{e4}\"\n\
+                       Content-Disposition: attachment; filename=\u{e4}\nContent-Description: \u{e4}\n\nx\n--b\n\
+                       Content-Type: message/rfc822\n\nSubject: \u{e4}\n\ny\n--b--\n";
+        check_for(
+            Understands::Ascii,
+            message,
+            Extension::Shown,
+            "BODYSTRUCTURE ((\"application\" \"pdf\" (\"name*\" \"utf-8''%C3%A4\") NIL \"=?utf-8?q?=C3=A4?=\" \"7bit\" 1 \
+             NIL (\"attachment\" (\"filename*\" \"utf-8''%C3%A4\")) NIL NIL)(\"message\" \"rfc822\" NIL NIL NIL \
+             \"7bit\" 16 (NIL \"=?utf-8?q?=C3=A4?=\" NIL NIL NIL NIL NIL NIL NIL NIL) (\"text\" \"plain\" (\"charset\" \
+             \"us-ascii\") NIL NIL \"7bit\" 1 0 NIL NIL NIL NIL) 2 NIL NIL NIL NIL) \"mixed\" (\"boundary\" \"b\") NIL NIL \
+             NIL)",
+        );
+        check_for(
+            Understands::Utf8,
+            message,
+            Extension::Hidden,
+            "BODY ((\"application\" \"pdf\" (\"name\" {2}\r\n\u{e4}) NIL {2}\r\n\u{e4} \"7bit\" 1)(\"message\" \"rfc822\" \
+             NIL NIL NIL \"7bit\" 16 (NIL {2}\r\n\u{e4} NIL NIL NIL NIL NIL NIL NIL NIL) (\"text\" \"plain\" (\"charset\" \
+             \"us-ascii\") NIL NIL \"7bit\" 1 0) 2) \"mixed\")",
+        );
     }
 }

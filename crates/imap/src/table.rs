@@ -57,6 +57,8 @@ pub const COMMANDS: &[Row] = &[
     row("LSUB", AFTER, "RFC 3501 §6.3.9"),
     row("STATUS", AFTER, "RFC 3501 §6.3.10"),
     row("APPEND", AFTER, "RFC 3501 §6.3.11"),
+    row("GETQUOTA", AFTER, "RFC 9208 §4.1.1"),
+    row("GETQUOTAROOT", AFTER, "RFC 9208 §4.1.2"),
     row("IDLE", AFTER, "RFC 2177 §3"),
     row("CHECK", SELECTED, "RFC 3501 §6.4.1"),
     row("CLOSE", SELECTED, "RFC 3501 §6.4.2"),
@@ -67,10 +69,12 @@ pub const COMMANDS: &[Row] = &[
     row("FETCH", SELECTED, "RFC 3501 §6.4.5"),
     row("STORE", SELECTED, "RFC 3501 §6.4.6"),
     row("COPY", SELECTED, "RFC 3501 §6.4.7"),
+    row("MOVE", SELECTED, "RFC 6851 §3.1"),
     row("UID SEARCH", SELECTED, "RFC 3501 §6.4.8"),
     row("UID FETCH", SELECTED, "RFC 3501 §6.4.8"),
     row("UID STORE", SELECTED, "RFC 3501 §6.4.8"),
     row("UID COPY", SELECTED, "RFC 3501 §6.4.8"),
+    row("UID MOVE", SELECTED, "RFC 6851 §3.2"),
 ];
 
 /// Whether the command of this name is lawful in this state.

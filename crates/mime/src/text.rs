@@ -14,6 +14,9 @@ use crate::structure::{Encoding, Part};
 /// the header again and again.
 const MAX_WORD: usize = 2000;
 
+/// Octets of a body that are folded at a time.
+const PIECE: usize = 256 << 10;
+
 /// The body of a text part, decoded; nothing for other types.
 #[must_use]
 pub fn body(message: &[u8], part: &Part) -> Option<String> {
@@ -23,6 +26,41 @@ pub fn body(message: &[u8], part: &Part) -> Option<String> {
     }
     let bytes = decoded(message, part);
     Some(charset(&bytes, content.parameters().get("charset").unwrap_or(b"utf-8")))
+}
+
+/// Whether the body of a text part holds this text, which is folded
+/// ([`fold_case`]). Of a long body no more is in memory at a time than its
+/// transfer encoding and its charset need.
+#[must_use]
+pub fn body_holds(message: &[u8], part: &Part, wanted: &str) -> bool {
+    let content = &part.content_type;
+    if !content.is("text", "") {
+        return false;
+    }
+    let bytes = decoded(message, part);
+    let name = content.parameters().get("charset").unwrap_or(b"utf-8");
+    match std::str::from_utf8(&bytes) {
+        Ok(text) if is_unicode(name) => holds(text, wanted),
+        _ => holds(&charset(&bytes, name), wanted),
+    }
+}
+
+/// Folds a piece at a time; a match that crosses two pieces is within the
+/// second, which begins so far before the end of the first. One octet of a
+/// folded text comes from three at most.
+fn holds(text: &str, wanted: &str) -> bool {
+    let overlap = wanted.len() * 4;
+    let mut start = 0;
+    loop {
+        let end = text.floor_char_boundary((start + PIECE.max(overlap * 2)).min(text.len()));
+        if fold_case(&text[start..end]).contains(wanted) {
+            return true;
+        }
+        if end == text.len() {
+            return false;
+        }
+        start = text.floor_char_boundary(end - overlap);
+    }
 }
 
 /// The body with its transfer encoding undone; as it is where the encoding is
@@ -44,7 +82,7 @@ pub fn decoded<'a>(message: &'a [u8], part: &Part) -> Cow<'a, [u8]> {
 pub fn charset(bytes: &[u8], name: &[u8]) -> String {
     // What says ASCII and has other octets is most often UTF-8.
     if let Ok(text) = std::str::from_utf8(bytes)
-        && (name.eq_ignore_ascii_case(b"utf-8") || name.eq_ignore_ascii_case(b"us-ascii"))
+        && is_unicode(name)
     {
         return text.to_owned();
     }
@@ -52,6 +90,10 @@ pub fn charset(bytes: &[u8], name: &[u8]) -> String {
         Some(decode) => decode(bytes),
         None => String::from_utf8_lossy(bytes).into_owned(),
     }
+}
+
+fn is_unicode(charset: &[u8]) -> bool {
+    charset.eq_ignore_ascii_case(b"utf-8") || charset.eq_ignore_ascii_case(b"us-ascii")
 }
 
 /// A header field's value unfolded, its encoded words decoded (RFC 2047).
@@ -213,6 +255,28 @@ mod tests {
             let message = [head.as_bytes(), b"\n", bytes].concat();
             let structure = Structure::parse(&message, &Limits::default());
             assert_eq!(body(&message, structure.root()).as_deref(), expected, "{head}");
+        }
+    }
+
+    #[test]
+    fn what_a_body_holds() {
+        let check = |head: &str, body: &[u8], wanted: &str, expected: bool| {
+            let message = [head.as_bytes(), b"\n", body].concat();
+            let structure = Structure::parse(&message, &Limits::default());
+            assert_eq!(body_holds(&message, structure.root(), wanted), expected, "{head} {wanted}");
+        };
+        check("", b"Hello World", "o w", true);
+        check("", b"Hello World", "x", false);
+        check("", b"", "", true);
+        check("Content-Type: text/plain; charset=iso-8859-1\n", b"GR\xdcN", "gr\u{fc}n", true);
+        check("Content-Transfer-Encoding: base64\n", b"R1LDnE4=\n", "r\u{fc}n", true);
+        check("Content-Type: image/png\n", b"hello", "hello", false);
+        // A match anywhere about the end of a piece, of characters that fold to
+        // shorter ones.
+        for before in PIECE - 14..PIECE + 2 {
+            let body = ["x".repeat(before), "\u{212a}\u{1e9e}\u{212a}end".to_owned(), "y".repeat(40)].concat();
+            check("Content-Type: text/plain; charset=utf-8\n", body.as_bytes(), "k\u{df}kendy", true);
+            check("Content-Type: text/plain; charset=utf-8\n", body.as_bytes(), "k\u{df}kendyx", false);
         }
     }
 

@@ -1,8 +1,8 @@
 //! CAPABILITY, ID and ENABLE: what this server is and can do
 //! (RFC 3501 §6.1.1, RFC 2971, RFC 5161).
 
-use imap::State;
 use imap::response::{Reply, data, id as id_line};
+use imap::{Extra, Extras, State};
 
 use super::failure::Failure;
 use super::output::{Output, Sink};
@@ -12,7 +12,10 @@ use super::session::Session;
 pub(super) fn list(state: State) -> &'static str {
     match state {
         State::NotAuthenticated => "IMAP4rev1 LITERAL+ SASL-IR ID AUTH=PLAIN",
-        _ => "IMAP4rev1 LITERAL+ ID ENABLE IDLE NAMESPACE UIDPLUS UNSELECT CHILDREN SPECIAL-USE",
+        _ => {
+            "IMAP4rev1 LITERAL+ ID ENABLE IDLE NAMESPACE UIDPLUS UNSELECT CHILDREN SPECIAL-USE MOVE CONDSTORE ESEARCH \
+             LIST-EXTENDED LIST-STATUS STATUS=SIZE QUOTA QUOTA=RES-STORAGE UTF8=ACCEPT"
+        }
     }
 }
 
@@ -27,8 +30,23 @@ pub(super) async fn id<S: Sink>(out: &mut Output<'_, S>) -> Result<Reply, Failur
     Ok(Reply::ok("Pleased to meet you"))
 }
 
-/// There is nothing yet that a client must enable.
-pub(super) async fn enable<S: Sink>(out: &mut Output<'_, S>) -> Result<Reply, Failure> {
-    out.put(&data("ENABLED")).await?;
-    Ok(Reply::ok("Nothing to enable"))
+/// Says what is on now that was not before (RFC 5161 §3.1).
+pub(super) async fn enable<S: Sink>(
+    session: &mut Session,
+    extras: &Extras,
+    out: &mut Output<'_, S>,
+) -> Result<Reply, Failure> {
+    let mut line = "ENABLED".to_owned();
+    for (extra, name) in [(Extra::Utf8Accept, " UTF8=ACCEPT"), (Extra::CondStore, " CONDSTORE")] {
+        if extras.has(extra) {
+            session.enable(extra);
+            line.push_str(name);
+        }
+    }
+    out.put(&data(&line)).await?;
+    // The client begins to count from here (RFC 7162 §3.1).
+    if let Some(selected) = session.selected.as_ref().filter(|_| extras.has(Extra::CondStore)) {
+        out.untagged(&selected.highest_modseq()).await?;
+    }
+    Ok(Reply::ok("Enabled"))
 }

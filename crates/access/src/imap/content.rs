@@ -3,7 +3,7 @@
 use mail::header::block_len;
 use mailbox::{Mailbox, OpenMessage, Store, StoreError, Uid};
 use maildir::MessageFile;
-use mime::{Limits, Structure};
+use mime::{Limits, Structure, Understands};
 
 use super::room::Room;
 
@@ -25,16 +25,44 @@ pub(super) enum Depth {
     Whole,
 }
 
+/// How a message is read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reading {
+    pub(super) depth: Depth,
+    /// By whom.
+    pub(super) understands: Understands,
+}
+
 /// The bytes as on disk, and what they consist of.
 pub(super) struct Content {
     pub(super) bytes: Vec<u8>,
     pub(super) structure: Structure,
+    pub(super) understands: Understands,
+    /// The header block that stands for the message's own, where the client
+    /// cannot be sent that (RFC 6858). The header blocks of parts stand as they
+    /// are: they are of the body, which may be signed.
+    pub(super) surrogate: Option<Vec<u8>>,
 }
 
 impl Content {
-    fn new(bytes: Vec<u8>) -> Self {
+    pub(super) fn new(bytes: Vec<u8>, understands: Understands) -> Self {
         let structure = Structure::parse(&bytes, &Limits::default());
-        Self { bytes, structure }
+        let surrogate = match understands {
+            Understands::Ascii if !structure.is_opaque() => mime::downgrade(&bytes[structure.root().header.range()]),
+            _ => None,
+        };
+        Self { bytes, structure, understands, surrogate }
+    }
+
+    /// The header block as the client is shown it.
+    pub(super) fn shown_header(&self) -> &[u8] {
+        self.surrogate.as_deref().unwrap_or_else(|| self.header())
+    }
+
+    /// Octets that the client is sent more than there are.
+    pub(super) fn grown(&self) -> i64 {
+        let octets = |bytes| i64::try_from(mime::wire::wire_len(bytes)).unwrap_or(i64::MAX);
+        self.surrogate.as_ref().map_or(0, |surrogate| octets(surrogate) - octets(self.header()))
     }
 
     /// The message's own header block.
@@ -51,12 +79,14 @@ pub(super) async fn with<T: Send + 'static>(
     store: &Store,
     mailbox: &Mailbox,
     uid: Uid,
-    depth: Depth,
+    reading: Reading,
     work: impl FnOnce(&Content) -> T + Send + 'static,
 ) -> Result<(OpenMessage, T), StoreError> {
+    let Reading { depth, understands } = reading;
     let opened = store.open_message(mailbox, uid).await?;
     let _taken = ROOM.take(if depth == Depth::Whole { opened.size() } else { 0 }).await;
-    let done = opened.with(move |file| Ok::<_, StoreError>(work(&Content::new(read(file, depth)?)))).await?;
+    let done =
+        opened.with(move |file| Ok::<_, StoreError>(work(&Content::new(read(file, depth)?, understands)))).await?;
     Ok((opened, done))
 }
 

@@ -4,16 +4,16 @@ use std::ops::Range;
 
 use imap::fetch::{Extension, body_structure, envelope, internal_date, label, section_head};
 use imap::response::{Code, Reply};
-use imap::{FetchItem, Numbers, SequenceSet};
+use imap::{Extra, FetchItem, Numbers, SequenceSet};
 use mailbox::{FlagAction, FlagChange, Flags, OpenMessage, StoreError};
-use mime::Envelope;
 use mime::wire::ToWire;
+use mime::{Envelope, Understands};
 
-use super::content::{self, Content, Depth};
+use super::content::{self, Content, Depth, Reading};
 use super::failure::{Failure, gone_messages};
 use super::output::{Gone, Output, Sink};
 use super::section::{self, Octets};
-use super::selected::{Access, Numbered, Selected};
+use super::selected::{Access, Expunges, ModSeqs, Numbered, Selected};
 use super::session::Session;
 
 /// How much of a file is read at a time while it is sent.
@@ -23,10 +23,17 @@ const READ: usize = 64 << 10;
 /// of header fields asked for in fifty ways, has an end.
 const HELD: usize = 4 << 20;
 
+/// What the client asks for.
+pub(super) struct Wanted {
+    pub(super) items: Vec<FetchItem>,
+    /// Of those alone that changed behind this (RFC 7162 §3.1.4.1).
+    pub(super) changed_since: Option<u64>,
+}
+
 /// What is asked of each message.
 struct Plan {
     items: Vec<FetchItem>,
-    depth: Depth,
+    reading: Reading,
     sets_seen: bool,
 }
 
@@ -34,11 +41,23 @@ pub(super) async fn run<S: Sink>(
     session: &mut Session,
     numbers: Numbers,
     set: &SequenceSet,
-    items: Vec<FetchItem>,
+    wanted: Wanted,
     out: &mut Output<'_, S>,
 ) -> Result<Reply, Failure> {
-    let plan = Plan::new(items, numbers);
-    let picked = session.selected()?.1.pick(numbers, set)?;
+    let Wanted { mut items, changed_since } = wanted;
+    if changed_since.is_some() {
+        // What others changed counts too; the numbers stay.
+        session.refresh(Expunges::Kept, out).await?;
+    }
+    let mut picked = session.selected()?.1.pick(numbers, set)?;
+    if let Some(since) = changed_since {
+        picked.retain(|numbered| numbered.message.modseq.0 > since);
+        items.push(FetchItem::ModSeq);
+    }
+    let plan = Plan::new(items, numbers, session.understands);
+    if plan.items.contains(&FetchItem::ModSeq) {
+        session.enable(Extra::CondStore);
+    }
     let (mut missing, mut too_much) = (false, false);
     for numbered in picked {
         match one(session, &plan, numbered, out).await {
@@ -81,12 +100,14 @@ async fn one<S: Sink>(
     let (opened, selected) = session.selected()?;
     let store = opened.store();
     let items = plan.items.clone();
-    let (file, mut pieces) = match plan.depth {
+    let (file, mut pieces) = match plan.reading.depth {
         Depth::Index => (None, items.into_iter().map(Piece::Index).collect()),
-        depth => {
-            let work = move |content: &Content| pieces(items, content);
-            let read = content::with(store, &selected.mailbox, numbered.message.uid, depth, work).await;
-            let (file, pieces) = read.map_err(Trouble::Message)?;
+        _ => {
+            let work = move |content: &Content| (pieces(items, content), content.grown());
+            let uid = numbered.message.uid;
+            let read = content::with(store, &selected.mailbox, uid, plan.reading, work).await;
+            let (file, (pieces, grown)) = read.map_err(Trouble::Message)?;
+            selected.resize(uid, grown);
             (Some(file), pieces.ok_or(Trouble::TooMuch)?)
         }
     };
@@ -100,6 +121,9 @@ async fn one<S: Sink>(
         // "Flags changed by this are returned" (RFC 3501 §6.4.5).
         if !plan.items.contains(&FetchItem::Flags) {
             pieces.push(Piece::Index(FetchItem::Flags));
+        }
+        if selected.modseqs == ModSeqs::Told && !plan.items.contains(&FetchItem::ModSeq) {
+            pieces.push(Piece::Index(FetchItem::ModSeq));
         }
     }
     write(selected, numbered, pieces, file.as_ref(), out).await
@@ -139,22 +163,26 @@ impl Piece {
 fn piece(item: FetchItem, content: &Content, room: usize) -> Piece {
     let mut text = Vec::new();
     match item {
-        FetchItem::Flags | FetchItem::Uid | FetchItem::Size | FetchItem::InternalDate => return Piece::Index(item),
+        FetchItem::Flags | FetchItem::Uid | FetchItem::Size | FetchItem::InternalDate | FetchItem::ModSeq => {
+            return Piece::Index(item);
+        }
         FetchItem::Envelope => {
             // A header beyond the limits is not described.
-            let header = if content.structure.is_opaque() { &[] } else { content.header() };
+            let header = if content.structure.is_opaque() { &[] } else { content.shown_header() };
             envelope(&mut text, &Envelope::parse(header));
         }
-        FetchItem::Body => body_structure(&mut text, &content.bytes, &content.structure, Extension::Hidden),
-        FetchItem::BodyStructure => {
-            body_structure(&mut text, &content.bytes, &content.structure, Extension::Shown);
-        }
+        FetchItem::Body => structure(&mut text, content, Extension::Hidden),
+        FetchItem::BodyStructure => structure(&mut text, content, Extension::Shown),
         FetchItem::Section { section: wanted, partial, label: name, .. } => {
             label(&mut text, name, &wanted, partial.map(|(from, _)| from));
             return literal(text, section::octets(content, &wanted, partial, room));
         }
     }
     Piece::Ready(text)
+}
+
+fn structure(out: &mut Vec<u8>, content: &Content, extension: Extension) {
+    body_structure(out, &content.bytes, &content.structure, extension, content.understands);
 }
 
 fn literal(mut head: Vec<u8>, octets: Option<Octets>) -> Piece {
@@ -165,7 +193,7 @@ fn literal(mut head: Vec<u8>, octets: Option<Octets>) -> Piece {
     section_head(&mut head, octets.len());
     match octets {
         Octets::Held(octets) => Piece::Ready([head, octets].concat()),
-        Octets::OnDisk { range, window } => Piece::Long { head, range, window },
+        Octets::OnDisk { before, range, window } => Piece::Long { head: [head, before].concat(), range, window },
     }
 }
 
@@ -230,7 +258,8 @@ fn known(selected: &Selected, numbered: Numbered, item: &FetchItem) -> Vec<u8> {
     match item {
         FetchItem::Flags => format!("FLAGS ({})", selected.flags(message)).into_bytes(),
         FetchItem::Uid => format!("UID {}", message.uid).into_bytes(),
-        FetchItem::Size => format!("RFC822.SIZE {}", message.wsize).into_bytes(),
+        FetchItem::Size => format!("RFC822.SIZE {}", selected.size(message)).into_bytes(),
+        FetchItem::ModSeq => format!("MODSEQ ({})", message.modseq).into_bytes(),
         FetchItem::InternalDate => {
             let mut text = Vec::new();
             internal_date(&mut text, message.internal_date.secs, message.internal_date.offset_minutes);
@@ -242,7 +271,7 @@ fn known(selected: &Selected, numbered: Numbered, item: &FetchItem) -> Vec<u8> {
 }
 
 impl Plan {
-    fn new(mut items: Vec<FetchItem>, numbers: Numbers) -> Self {
+    fn new(mut items: Vec<FetchItem>, numbers: Numbers, understands: Understands) -> Self {
         let mut seen: Vec<FetchItem> = Vec::new();
         items.retain(|item| {
             let is_new = !seen.contains(item);
@@ -256,13 +285,15 @@ impl Plan {
         }
         let depth = items.iter().map(depth).max().unwrap_or(Depth::Index);
         let sets_seen = items.iter().any(|item| matches!(item, FetchItem::Section { sets_seen: true, .. }));
-        Self { items, depth, sets_seen }
+        Self { items, reading: Reading { depth, understands }, sets_seen }
     }
 }
 
 fn depth(item: &FetchItem) -> Depth {
     match item {
-        FetchItem::Flags | FetchItem::InternalDate | FetchItem::Size | FetchItem::Uid => Depth::Index,
+        FetchItem::Flags | FetchItem::InternalDate | FetchItem::Size | FetchItem::Uid | FetchItem::ModSeq => {
+            Depth::Index
+        }
         FetchItem::Envelope => Depth::Header,
         FetchItem::Body | FetchItem::BodyStructure => Depth::Whole,
         FetchItem::Section { section, .. } => section::depth(section),

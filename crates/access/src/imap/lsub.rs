@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use imap::MailboxName;
 use imap::response::{Reply, list};
-use mailbox::{FolderName, SEPARATOR};
+use mailbox::FolderName;
 
 use super::failure::Failure;
+use super::list::NOTHING;
 use super::output::{Output, Sink};
 use super::pattern::Pattern;
 use super::session::Session;
@@ -18,13 +19,13 @@ pub(super) async fn run<S: Sink>(
     out: &mut Output<'_, S>,
 ) -> Result<Reply, Failure> {
     if pattern.as_str().is_empty() {
-        out.put(&list("LSUB", &["\\Noselect"], SEPARATOR, "")).await?;
+        out.put(&list("LSUB", &["\\Noselect"], &NOTHING, "")).await?;
         return Ok(Reply::ok("Done"));
     }
     let pattern = Pattern::new(reference, pattern)?;
     let subscribed: BTreeSet<FolderName> = session.opened()?.subscriptions().await?.into_iter().collect();
     for (name, attributes) in session.services.blocking.run(move || listed(&pattern, &subscribed)).await {
-        out.put(&list("LSUB", attributes, SEPARATOR, name.as_str())).await?;
+        out.put(&list("LSUB", attributes, &session.name(&name), "")).await?;
     }
     Ok(Reply::ok("Done"))
 }

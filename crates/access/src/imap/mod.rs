@@ -27,6 +27,7 @@ mod namespace;
 mod noop;
 mod output;
 mod pattern;
+mod quota;
 mod rename;
 mod room;
 mod search;
@@ -38,6 +39,7 @@ mod session;
 mod status;
 mod store;
 mod subscribe;
+mod transfer;
 mod turn;
 
 pub use output::{Gone, Sink};

@@ -3,16 +3,26 @@
 
 use std::sync::Arc;
 
-use imap::response::{Code, Reply, search};
-use imap::{Numbers, SearchKey};
+use imap::response::{Code, Reply, esearch, search};
+use imap::{Extra, Numbers, SearchKey, SearchReturn, Tag};
 use mailbox::StoreError;
+use mime::Understands;
 
-use super::content;
+use super::content::{self, Reading};
 use super::failure::Failure;
 use super::output::{Output, Sink};
 use super::search_test::{Facts, Haystack, Test};
+use super::selected::Expunges;
 use super::session::Session;
 use super::turn;
+
+/// What is sought, and how it is told.
+pub(super) struct Query {
+    pub(super) numbers: Numbers,
+    pub(super) returns: Option<Vec<SearchReturn>>,
+    pub(super) charset: Option<String>,
+    pub(super) key: SearchKey,
+}
 
 /// So many messages are looked at in a row: a thousand keys on each take some
 /// milliseconds.
@@ -20,19 +30,27 @@ const IN_A_ROW: usize = 256;
 
 pub(super) async fn run<S: Sink>(
     session: &mut Session,
-    numbers: Numbers,
-    charset: Option<&str>,
-    key: &SearchKey,
+    tag: &Tag,
+    query: &Query,
     out: &mut Output<'_, S>,
 ) -> Result<Reply, Failure> {
-    if !charset.is_none_or(|name| name.eq_ignore_ascii_case("UTF-8") || name.eq_ignore_ascii_case("US-ASCII")) {
+    let Query { numbers, returns, charset, key } = query;
+    let known = |name: &str| name.eq_ignore_ascii_case("UTF-8") || name.eq_ignore_ascii_case("US-ASCII");
+    if !charset.as_deref().is_none_or(known) {
         return Err(Reply::no("Only US-ASCII and UTF-8 are understood").with(Code::BadCharset).into());
+    }
+    let by_change = names_changes(key);
+    if by_change {
+        session.enable(Extra::CondStore);
+        let expunges = if *numbers == Numbers::Uid { Expunges::Told } else { Expunges::Kept };
+        session.refresh(expunges, out).await?;
     }
     let (opened, selected) = session.selected()?;
     let test = Arc::new(Test::new(key, selected)?);
-    let depth = test.depth();
+    let as_stored = Reading { depth: test.depth(), understands: Understands::Utf8 };
     let keywords = Arc::new(selected.keywords.clone());
     let mut found = Vec::new();
+    let mut last_change = 0;
     for place in 0..selected.messages.len() {
         if place % IN_A_ROW == IN_A_ROW - 1 {
             turn::give_way().await;
@@ -52,7 +70,7 @@ pub(super) async fn run<S: Sink>(
                     test.decide(&facts, Some(&Haystack::new(content))).unwrap_or(false)
                 };
                 let uid = numbered.message.uid;
-                match content::with(opened.store(), &selected.mailbox, uid, depth, work).await {
+                match content::with(opened.store(), &selected.mailbox, uid, as_stored, work).await {
                     Ok((_, fits)) => fits,
                     // What is not there has no text.
                     Err(StoreError::Expunged | StoreError::FileMissing) => false,
@@ -61,12 +79,30 @@ pub(super) async fn run<S: Sink>(
             }
         };
         if fits {
+            last_change = last_change.max(numbered.message.modseq.0);
             found.push(match numbers {
                 Numbers::Sequence => numbered.number,
                 Numbers::Uid => numbered.message.uid.get(),
             });
         }
     }
-    out.put(&search(&found)).await?;
+    let modseq = Some(last_change).filter(|_| by_change && !found.is_empty());
+    out.put(&match returns {
+        Some(returns) => esearch(tag, *numbers, &found, returns, modseq),
+        None => search(&found, modseq),
+    })
+    .await?;
     Ok(Reply::ok("Searched"))
+}
+
+/// Whether the search asks for changes: then the last of them is told
+/// (RFC 7162 §3.1.5).
+fn names_changes(key: &SearchKey) -> bool {
+    match key {
+        SearchKey::ModSeq(_) => true,
+        SearchKey::Not(inner) => names_changes(inner),
+        SearchKey::Or(a, b) => names_changes(a) || names_changes(b),
+        SearchKey::And(all) => all.iter().any(names_changes),
+        _ => false,
+    }
 }

@@ -8,7 +8,7 @@ use imap::response::{Code, Reply};
 use imap::{Date, Numbers, SearchKey};
 use mail::header::fields;
 use mailbox::{Flags, InternalDate, Keyword, Message};
-use mime::{Kind, sent_date, text};
+use mime::{Kind, Part, sent_date, text};
 
 use super::content::{Content, Depth};
 use super::flags::{Recent, has_keyword};
@@ -16,6 +16,10 @@ use super::selected::Selected;
 
 /// Keys that look into messages: each goes through all text of each message.
 const MAX_TEXT_KEYS: usize = 100;
+
+/// The decoded texts of messages up to this size are kept while they are
+/// searched.
+const KEPT: usize = 1 << 20;
 
 /// A condition on one message. Texts are folded, sets resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +30,7 @@ pub(super) enum Test {
     Recent,
     Larger(u64),
     Smaller(u64),
+    ChangedFrom(u64),
     /// Against INTERNALDATE.
     Arrived(Order, Date),
     /// Against the `Date` field.
@@ -105,6 +110,7 @@ impl Test {
             Self::Recent => facts.recent == Recent::Yes,
             Self::Larger(size) => message.wsize > *size,
             Self::Smaller(size) => message.wsize < *size,
+            Self::ChangedFrom(modseq) => message.modseq.0 >= *modseq,
             Self::Arrived(order, date) => arrival(message.internal_date).is_some_and(|day| order.holds(day, *date)),
             Self::Numbers(Numbers::Sequence, ranges) => within(ranges, facts.number),
             Self::Numbers(Numbers::Uid, ranges) => within(ranges, message.uid.get()),
@@ -113,7 +119,7 @@ impl Test {
             Self::And(all) => return every(all.iter().map(|test| test.decide(facts, text))),
             Self::Sent(order, date) => text?.sent().is_some_and(|day| order.holds(day, *date)),
             Self::Header(name, wanted) => text?.has_header(name, wanted),
-            Self::Body(wanted) => text?.bodies().iter().any(|body| body.contains(wanted)),
+            Self::Body(wanted) => text?.has_body(wanted),
             Self::Text(wanted) => text?.has_text(wanted),
         })
     }
@@ -193,6 +199,7 @@ fn compile(key: &SearchKey, selected: &Selected) -> Result<Test, Reply> {
         SearchKey::Keyword(name) => Test::Keyword(name.clone()),
         SearchKey::Larger(size) => Test::Larger(u64::from(*size)),
         SearchKey::Smaller(size) => Test::Smaller(u64::from(*size)),
+        SearchKey::ModSeq(modseq) => Test::ChangedFrom(*modseq),
         SearchKey::Sequence(set) => Test::Numbers(Numbers::Sequence, selected.ranges(Numbers::Sequence, set)),
         SearchKey::Uid(set) => Test::Numbers(Numbers::Uid, selected.ranges(Numbers::Uid, set)),
         SearchKey::Not(inner) => Test::Not(Box::new(compile(inner, selected)?)),
@@ -227,7 +234,20 @@ impl<'a> Haystack<'a> {
         let in_header = |(name, value): &(String, String)| name.contains(wanted) || value.contains(wanted);
         self.headers().iter().any(in_header)
             || self.inner_headers().iter().any(|value| value.contains(wanted))
-            || self.bodies().iter().any(|body| body.contains(wanted))
+            || self.has_body(wanted)
+    }
+
+    /// The texts of a small message are kept for the next key; those of a large
+    /// one would fill the memory, and are decoded again.
+    fn has_body(&self, wanted: &str) -> bool {
+        if self.content.bytes.len() > KEPT {
+            return self.leaves().any(|part| text::body_holds(&self.content.bytes, part, wanted));
+        }
+        self.bodies().iter().any(|body| body.contains(wanted))
+    }
+
+    fn leaves(&self) -> impl Iterator<Item = &Part> {
+        self.content.structure.parts().iter().filter(|part| part.kind == Kind::Leaf)
     }
 
     fn headers(&self) -> &[(String, String)] {
@@ -248,8 +268,8 @@ impl<'a> Haystack<'a> {
 
     fn bodies(&self) -> &[String] {
         self.bodies.get_or_init(|| {
-            let leaves = self.content.structure.parts().iter().filter(|part| part.kind == Kind::Leaf);
-            leaves.filter_map(|part| text::body(&self.content.bytes, part)).map(|t| text::fold_case(&t)).collect()
+            let texts = self.leaves().filter_map(|part| text::body(&self.content.bytes, part));
+            texts.map(|text| text::fold_case(&text)).collect()
         })
     }
 }
@@ -262,7 +282,7 @@ fn decoded(value: &[u8]) -> String {
 mod tests {
     use super::*;
     use mailbox::{KeywordSet, ModSeq, Uid};
-    use mime::{Limits, Structure};
+    use mime::Understands;
 
     const MESSAGE: &[u8] = b"From: =?utf-8?q?J=C3=B6rg?= <a@b>\nDate: Tue, 1 Jul 2003 23:52:37 -0500\nSubject: Hello\n\
         Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/plain; charset=utf-8\n\
@@ -283,7 +303,7 @@ mod tests {
     }
 
     fn check(test: &Test, without: Option<bool>, with: bool) {
-        let content = Content { bytes: MESSAGE.to_vec(), structure: Structure::parse(MESSAGE, &Limits::default()) };
+        let content = Content::new(MESSAGE.to_vec(), Understands::Utf8);
         assert_eq!(test.decide(&facts(), None), without, "{test:?}");
         assert_eq!(test.decide(&facts(), Some(&Haystack::new(&content))), Some(with), "{test:?}");
     }
@@ -297,6 +317,8 @@ mod tests {
             (Test::Keyword("other".into()), false),
             (Test::Larger(110), false),
             (Test::Smaller(111), true),
+            (Test::ChangedFrom(1), true),
+            (Test::ChangedFrom(2), false),
             (Test::Arrived(Order::On, day(2)), true),
             (Test::Arrived(Order::Before, day(2)), false),
             (Test::Numbers(Numbers::Sequence, vec![1..=2, 5..=9]), false),

@@ -15,9 +15,9 @@ const HELD: usize = 128 << 10;
 pub(super) enum Octets {
     /// As they are sent.
     Held(Vec<u8>),
-    /// To be read from this range of the file; of what is sent of it, this
-    /// window.
-    OnDisk { range: Range<usize>, window: Range<usize> },
+    /// These, and then to be read from this range of the file; of what is sent
+    /// of it, this window.
+    OnDisk { before: Vec<u8>, range: Range<usize>, window: Range<usize> },
 }
 
 impl Octets {
@@ -25,7 +25,7 @@ impl Octets {
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Held(octets) => octets.len(),
-            Self::OnDisk { window, .. } => window.len(),
+            Self::OnDisk { before, window, .. } => before.len() + window.len(),
         }
     }
 }
@@ -34,24 +34,30 @@ impl Octets {
 enum Source {
     File(Range<usize>),
     Made(Vec<u8>),
+    /// A header that was made, and a body.
+    Both(Vec<u8>, Range<usize>),
 }
 
 /// The octets; nothing where the message has no such part. Of the file no more
 /// than fits into `room` is held.
 pub(super) fn octets(content: &Content, section: &Section, partial: Option<(u32, u32)>, room: usize) -> Option<Octets> {
-    let source = source(content, section)?;
-    let bytes = match &source {
-        Source::File(range) => &content.bytes[range.clone()],
-        Source::Made(bytes) => bytes,
+    let (made, range) = match source(content, section)? {
+        Source::File(range) => (Vec::new(), range),
+        Source::Made(made) => (made, 0..0),
+        Source::Both(made, range) => (made, range),
     };
-    let total = mime::wire::wire_len(bytes);
+    let (made, bytes) = (mime::wire::to_wire(&made), &content.bytes[range.clone()]);
+    let total = made.len() + mime::wire::wire_len(bytes);
     let size = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
     let (from, length) = partial.map_or((0, total), |(from, length)| (size(from), size(length)));
     let window = from.min(total)..from.saturating_add(length).min(total);
-    Some(match source {
-        Source::File(range) if window.len() > HELD.min(room) => Octets::OnDisk { range, window },
-        _ => Octets::Held(mime::wire::slice(bytes, window)),
-    })
+    let mut before = made[window.start.min(made.len())..window.end.min(made.len())].to_vec();
+    let window = window.start.saturating_sub(made.len())..window.end.saturating_sub(made.len());
+    if window.len() > HELD.min(room) {
+        return Some(Octets::OnDisk { before, range, window });
+    }
+    before.extend(mime::wire::slice(bytes, window));
+    Some(Octets::Held(before))
 }
 
 fn source(content: &Content, section: &Section) -> Option<Source> {
@@ -60,14 +66,25 @@ fn source(content: &Content, section: &Section) -> Option<Source> {
     let part = if is_message { structure.root() } else { structure.find(&section.part)? };
     // HEADER and TEXT of a part are those of the message that it holds.
     let message = || if is_message { Some(part) } else { structure.enclosed(part) };
-    let fields =
-        |part: &Part, names: &Names<'_>| Some(Source::Made(select_fields(&content.bytes[part.header.range()], names)));
+    // The message's own header may have a surrogate; also as that of part 1.
+    let surrogate = |part: &Part| content.surrogate.as_deref().filter(|_| std::ptr::eq(part, structure.root()));
+    let header = |part: &Part| match surrogate(part) {
+        Some(surrogate) => Source::Made(surrogate.to_vec()),
+        None => Source::File(part.header.range()),
+    };
+    let fields = |part: &Part, names: &Names<'_>| {
+        let header = surrogate(part).unwrap_or_else(|| &content.bytes[part.header.range()]);
+        Some(Source::Made(select_fields(header, names)))
+    };
     match &section.text {
-        SectionText::All if is_message => Some(Source::File(0..content.bytes.len())),
+        SectionText::All if is_message => Some(match &content.surrogate {
+            Some(surrogate) => Source::Both(surrogate.clone(), part.header.range().end..content.bytes.len()),
+            None => Source::File(0..content.bytes.len()),
+        }),
         SectionText::All => Some(Source::File(part.body.range())),
-        SectionText::Header => Some(Source::File(message()?.header.range())),
+        SectionText::Header => Some(header(message()?)),
         SectionText::Text => Some(Source::File(message()?.body.range())),
-        SectionText::Mime => Some(Source::File(part.header.range())),
+        SectionText::Mime => Some(header(part)),
         SectionText::Fields(names) => fields(message()?, &Names::Only(names)),
         SectionText::FieldsNot(names) => fields(message()?, &Names::AllBut(names)),
     }
@@ -82,13 +99,13 @@ pub(super) fn depth(section: &Section) -> Depth {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mime::{Limits, Structure};
+    use mime::Understands;
 
     const MESSAGE: &[u8] = b"Subject: out\nX: y\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nfirst\n--b\n\
         Content-Type: message/rfc822\n\nSubject: in\nTo: z\n\ninner\nbody\n--b--\n";
 
     fn check(part: &[u32], text: SectionText, partial: Option<(u32, u32)>, expected: Option<&str>) {
-        let content = Content { bytes: MESSAGE.to_vec(), structure: Structure::parse(MESSAGE, &Limits::default()) };
+        let content = Content::new(MESSAGE.to_vec(), Understands::Ascii);
         let section = Section { part: part.to_vec(), text };
         let got = octets(&content, &section, partial, HELD).map(|octets| match octets {
             Octets::Held(octets) => String::from_utf8_lossy(&octets).into_owned(),
@@ -116,22 +133,52 @@ mod tests {
 
     #[test]
     fn without_room_the_file_is_read_once_more() {
-        let content = Content { bytes: MESSAGE.to_vec(), structure: Structure::parse(MESSAGE, &Limits::default()) };
+        let content = Content::new(MESSAGE.to_vec(), Understands::Ascii);
         let first = Section { part: vec![1], text: SectionText::All };
         let range = content.structure.find(&[1]).unwrap().body.range();
         assert_eq!(octets(&content, &first, None, 5), Some(Octets::Held(b"first".to_vec())));
-        assert_eq!(octets(&content, &first, None, 4), Some(Octets::OnDisk { range, window: 0..5 }));
+        assert_eq!(octets(&content, &first, None, 4), Some(Octets::OnDisk { before: Vec::new(), range, window: 0..5 }));
     }
 
     #[test]
     fn long_sections_stay_on_disk() {
         let bytes = [b"A: b\n\n".as_slice(), &b"x\n".repeat(HELD)].concat();
-        let structure = Structure::parse(&bytes, &Limits::default());
-        let content = Content { bytes, structure };
+        let content = Content::new(bytes, Understands::Ascii);
         let text = Section { part: Vec::new(), text: SectionText::Text };
         let (range, window) = (6..6 + 2 * HELD, 5..2 * HELD + 5);
         let wanted = Some((5, u32::try_from(2 * HELD).unwrap()));
-        assert_eq!(octets(&content, &text, wanted, 4 * HELD), Some(Octets::OnDisk { range: range.clone(), window }));
-        assert_eq!(octets(&content, &text, None, 4 * HELD), Some(Octets::OnDisk { range, window: 0..3 * HELD }));
+        assert_eq!(
+            octets(&content, &text, wanted, 4 * HELD),
+            Some(Octets::OnDisk { before: Vec::new(), range: range.clone(), window })
+        );
+        assert_eq!(
+            octets(&content, &text, None, 4 * HELD),
+            Some(Octets::OnDisk { before: Vec::new(), range, window: 0..3 * HELD })
+        );
+    }
+
+    #[test]
+    fn a_surrogate_and_a_body_are_one_message() {
+        let body = "x\n".repeat(HELD);
+        let bytes = format!("Subject: \u{e4}\nX: y\n\n{body}").into_bytes();
+        let shown = format!("Subject: =?utf-8?q?=C3=A4?=\r\nX: y\r\n\r\n{}", body.replace('\n', "\r\n"));
+        let content = Content::new(bytes.clone(), Understands::Ascii);
+        let section = |text| Section { part: Vec::new(), text };
+        let held = |text, partial| match octets(&content, &section(text), partial, HELD) {
+            Some(Octets::Held(octets)) => String::from_utf8(octets).unwrap(),
+            other => panic!("{other:?}"),
+        };
+        for (from, length) in [(0, 5), (20, 30), (37, 5), (30, 40), (50, 7)] {
+            let (at, end) = (usize::try_from(from).unwrap(), usize::try_from(from + length).unwrap());
+            assert_eq!(held(SectionText::All, Some((from, length))), shown[at..end], "{from}");
+        }
+        assert_eq!(held(SectionText::Header, None), "Subject: =?utf-8?q?=C3=A4?=\r\nX: y\r\n\r\n");
+        assert_eq!(held(SectionText::Fields(vec![b"subject".to_vec()]), None), "Subject: =?utf-8?q?=C3=A4?=\r\n\r\n");
+        let whole = octets(&content, &section(SectionText::All), None, HELD).unwrap();
+        assert_eq!(whole.len(), shown.len());
+        assert!(matches!(&whole, Octets::OnDisk { before, .. } if before.len() == 37));
+        let grown = i64::try_from(shown.len()).unwrap() - i64::try_from(mime::wire::wire_len(&bytes)).unwrap();
+        assert_eq!(content.grown(), grown);
+        assert_eq!(Content::new(bytes, Understands::Utf8).grown(), 0);
     }
 }

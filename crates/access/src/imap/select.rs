@@ -1,7 +1,7 @@
 //! SELECT and EXAMINE (RFC 3501 §6.3.1, §6.3.2).
 
 use imap::response::{Code, Reply, data};
-use imap::{MailboxName, State};
+use imap::{Extra, Extras, MailboxName, State};
 use mailbox::Flags;
 pub(super) use mailbox::Mode;
 
@@ -15,8 +15,12 @@ pub(super) async fn run<S: Sink>(
     session: &mut Session,
     mailbox: &MailboxName,
     mode: Mode,
+    extras: &Extras,
     out: &mut Output<'_, S>,
 ) -> Result<Reply, Failure> {
+    if extras.has(Extra::CondStore) {
+        session.enable(Extra::CondStore);
+    }
     // What was selected before is closed, whether or not this works.
     session.selected = None;
     session.state = State::Authenticated;
@@ -27,7 +31,7 @@ pub(super) async fn run<S: Sink>(
         Mode::ReadWrite => Access::ReadWrite,
         Mode::ReadOnly => Access::ReadOnly,
     };
-    let selected = Selected::new(view, access);
+    let selected = Selected::new(view, access, session.modseqs);
     for line in selected.flag_lines() {
         out.put(&line).await?;
     }
@@ -39,6 +43,7 @@ pub(super) async fn run<S: Sink>(
     }
     out.untagged(&Reply::ok("UIDs are valid").with(Code::UidValidity(validity))).await?;
     out.untagged(&Reply::ok("The next UID").with(Code::UidNext(selected.uid_next))).await?;
+    out.untagged(&selected.highest_modseq()).await?;
     session.selected = Some(selected);
     session.state = State::Selected;
     Ok(match access {

@@ -1,10 +1,10 @@
 //! The folder that is open in a session: which messages the client knows, in
 //! which order, and what it has not been told yet.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::RangeInclusive;
 
-use imap::response::{Reply, data};
+use imap::response::{Code, Reply, data};
 use imap::{Numbers, SequenceSet};
 use mailbox::{Changes, Keyword, Mailbox, Message, ModSeq, Uid, View};
 
@@ -26,6 +26,19 @@ pub(super) enum Expunges {
     Kept,
 }
 
+/// Whether the client is told of MODSEQs (RFC 7162 §3.1): once it asked for
+/// anything that has to do with them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ModSeqs {
+    Told,
+    Kept,
+}
+
+/// Of how many messages it is remembered that they are shown in another size
+/// than they have; of further ones the size is that of the file, unless they
+/// are read for it.
+const MAX_RESIZED: usize = 10_000;
+
 pub(super) struct Selected {
     pub(super) mailbox: Mailbox,
     pub(super) access: Access,
@@ -39,6 +52,9 @@ pub(super) struct Selected {
     told_up_to: u32,
     /// Gone, and the client does not know.
     untold: BTreeSet<Uid>,
+    pub(super) modseqs: ModSeqs,
+    /// Octets that messages shown in ASCII have more than their files.
+    resized: HashMap<Uid, i64>,
 }
 
 /// A message and its number.
@@ -49,7 +65,7 @@ pub(super) struct Numbered {
 }
 
 impl Selected {
-    pub(super) fn new(view: View, access: Access) -> Self {
+    pub(super) fn new(view: View, access: Access, modseqs: ModSeqs) -> Self {
         Self {
             mailbox: view.mailbox,
             access,
@@ -60,6 +76,8 @@ impl Selected {
             modseq: view.highest_modseq,
             recent_from: view.recent_from,
             untold: BTreeSet::new(),
+            modseqs,
+            resized: HashMap::new(),
         }
     }
 
@@ -134,7 +152,8 @@ impl Selected {
     pub(super) fn update(&mut self, message: &Message) -> Option<Numbered> {
         let place = self.place(message.uid)?;
         let before = std::mem::replace(&mut self.messages[place], *message);
-        let changed = before.flags != message.flags || before.keywords != message.keywords;
+        let flags = before.flags != message.flags || before.keywords != message.keywords;
+        let changed = flags || (self.modseqs == ModSeqs::Told && before.modseq != message.modseq);
         changed.then(|| self.numbered(place))
     }
 
@@ -176,7 +195,7 @@ impl Selected {
         };
         vec![
             data(&format!("FLAGS ({})", flags::of_folder(&self.keywords))),
-            Reply::ok("Flags that are kept").with(imap::response::Code::PermanentFlags(permanent)).untagged(),
+            Reply::ok("Flags that are kept").with(Code::PermanentFlags(permanent)).untagged(),
         ]
     }
 
@@ -186,7 +205,44 @@ impl Selected {
             Numbers::Sequence => String::new(),
             Numbers::Uid => format!("UID {} ", numbered.message.uid),
         };
-        data(&format!("{} FETCH ({uid}FLAGS ({}))", numbered.number, self.flags(&numbered.message)))
+        let message = &numbered.message;
+        let modseq = match self.modseqs {
+            ModSeqs::Told => format!(" MODSEQ ({})", message.modseq),
+            ModSeqs::Kept => String::new(),
+        };
+        data(&format!("{} FETCH ({uid}FLAGS ({}){modseq})", numbered.number, self.flags(message)))
+    }
+
+    /// `* n FETCH (MODSEQ (…))`: what a silent STORE answers to who counts.
+    pub(super) fn modseq_line(&self, numbered: Numbered, numbers: Numbers) -> Vec<u8> {
+        let uid = match numbers {
+            Numbers::Sequence => String::new(),
+            Numbers::Uid => format!("UID {} ", numbered.message.uid),
+        };
+        data(&format!("{} FETCH ({uid}MODSEQ ({}))", numbered.number, numbered.message.modseq))
+    }
+
+    /// The last change that this session knows of.
+    pub(super) fn highest_modseq(&self) -> Reply {
+        Reply::ok("The last change").with(Code::HighestModSeq(self.modseq.0.max(1)))
+    }
+
+    /// Octets of a message as this client is sent it.
+    pub(super) fn size(&self, message: &Message) -> u64 {
+        let more = self.resized.get(&message.uid).copied().unwrap_or_default();
+        message.wsize.saturating_add_signed(more)
+    }
+
+    /// From now on messages are shown as they are.
+    pub(super) fn shown_as_stored(&mut self) {
+        self.resized.clear();
+    }
+
+    /// Remembers that a message is shown with so many octets more than it has.
+    pub(super) fn resize(&mut self, uid: Uid, more: i64) {
+        if more != 0 && self.resized.len() < MAX_RESIZED {
+            self.resized.insert(uid, more);
+        }
     }
 
     /// Tells what is gone. From the end, so that no number moves that is still

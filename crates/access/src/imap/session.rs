@@ -4,18 +4,20 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use ::login::Logins;
-use imap::response::{Code, Reply, Status, continuation};
-use imap::{Frame, Framer, Limits, State, Tag};
+use imap::response::{Code, Name, Reply, Status, continuation};
+use imap::{Extra, Frame, Framer, Limits, State, Tag};
 use mail::IdSource;
-use mailbox::{Clock, Watch};
+use mailbox::{Clock, FolderName, SEPARATOR, Watch};
 use maildir::Blocking;
+use mime::Understands;
 use spool::Spool;
 
 use super::failure::Failure;
 use super::output::{Gone, Output, Sink};
-use super::selected::{Expunges, Selected};
+use super::selected::{Expunges, ModSeqs, Selected};
 use super::{append, authenticate, capability, dispatch, idle};
 use crate::gate::{Gate, Opened};
+use crate::seats::Ending;
 
 /// Said to whoever was logged in.
 const LOCKED_OUT: &str = "The account was switched off or has a new password";
@@ -85,6 +87,10 @@ pub struct Session {
     pub(super) awaited: Awaited,
     pub(super) append: Option<append::Appending>,
     pub(super) watch: Option<Watch>,
+    /// What the client said that it understands.
+    pub(super) understands: Understands,
+    /// Whether it wants to be told of MODSEQs.
+    pub(super) modseqs: ModSeqs,
     pub(super) refused: u32,
     errors: u32,
 }
@@ -104,6 +110,8 @@ impl Session {
             awaited: Awaited::Command,
             append: None,
             watch: None,
+            understands: Understands::Ascii,
+            modseqs: ModSeqs::Kept,
             refused: 0,
             errors: 0,
         }
@@ -156,6 +164,12 @@ impl Session {
     pub fn bye(&mut self, text: &'static str) -> Vec<u8> {
         self.state = State::Logout;
         bye(text).untagged()
+    }
+
+    /// When the session has to end, where somebody is logged in.
+    #[must_use]
+    pub fn ending(&self) -> Option<Ending> {
+        self.opened.as_ref().map(Opened::ending)
     }
 
     /// While idling: returns when something happened to the folder.
@@ -281,6 +295,29 @@ impl Session {
     pub(super) async fn farewell<S: Sink>(&mut self, text: &'static str, out: &mut Output<'_, S>) -> Result<(), Gone> {
         self.state = State::Logout;
         out.untagged(&bye(text)).await
+    }
+
+    /// Switches something on for the rest of the session.
+    pub(super) fn enable(&mut self, extra: Extra) {
+        match extra {
+            Extra::Utf8Accept => {
+                self.understands = Understands::Utf8;
+                if let Some(selected) = &mut self.selected {
+                    selected.shown_as_stored();
+                }
+            }
+            Extra::CondStore => {
+                self.modseqs = ModSeqs::Told;
+                if let Some(selected) = &mut self.selected {
+                    selected.modseqs = ModSeqs::Told;
+                }
+            }
+        }
+    }
+
+    /// A folder's name as this client is told it.
+    pub(super) fn name<'a>(&self, text: &'a FolderName) -> Name<'a> {
+        Name { text: text.as_str(), separator: SEPARATOR, understands: self.understands }
     }
 
     /// The account; a command that needs it is not lawful before login.

@@ -59,8 +59,8 @@ impl Words for Smtputf8 {
     const ALL: &'static [(&'static str, Self)] = &[("on", Self::On), ("off", Self::Off)];
 }
 
-const SMTPUTF8: &str = "`on` offers SMTPUTF8 (RFC 6531). Mail with such addresses is shown as it is, so switch it on \
-    only where all users' programs can read it.";
+const SMTPUTF8: &str = "`on` offers SMTPUTF8 (RFC 6531). A program that does not say that it understands UTF-8 is \
+    shown the headers of such mail in ASCII (RFC 6858).";
 const MIN_RATE: &str =
     "Data that comes slower than so many bytes a second, on average, ends the connection; 0 for no such limit.";
 
@@ -100,7 +100,7 @@ pub(in super::super) fn smtp(document: &Document<'_>) -> Smtp {
                 "What happens to a bare CR or LF in BDAT. In DATA it is always refused.",
             )
             .0,
-        smtputf8: s.get("smtputf8", Choice(Smtputf8::Off), SMTPUTF8).0,
+        smtputf8: s.get("smtputf8", Choice(Smtputf8::On), SMTPUTF8).0,
         command_timeout: s.get(
             "command_timeout",
             five_minutes,
