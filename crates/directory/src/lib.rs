@@ -9,6 +9,7 @@ mod directory;
 mod error;
 mod find;
 mod foreign;
+mod kind;
 mod query;
 mod resolve;
 mod rows;

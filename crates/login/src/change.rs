@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use directory::{AccountKey, Credentials, DirectoryError, Replaced, StoredHash};
+use directory::{AccountKey, Credentials, DirectoryError, Replaced};
 use mail::{Address, Class, Classified, Secret};
 use thiserror::Error;
 use tracing::{error, info};
@@ -84,22 +84,22 @@ impl Logins {
         }
         let proven = self.prove(who, &old, from, Service::Web).await;
         self.tally().count(Service::Web, &proven);
-        let (credentials, hash) = proven?;
+        let (credentials, _) = proven?;
         let account = self.directory().account(&credentials.address).await;
         let name = account.map_err(ChangeError::NotStored)?.name;
         policy.judge(&new, &[who, &name])?;
-        self.replace(&credentials, &hash, new).await?;
+        self.replace(&credentials, new).await?;
         info!(address = %credentials.address, %from, "password changed by its owner");
         Ok(Changed { account: credentials.key, address: credentials.address })
     }
 
-    async fn replace(&self, credentials: &Credentials, old: &StoredHash, new: Secret) -> Result<(), ChangeError> {
+    async fn replace(&self, proven: &Credentials, new: Secret) -> Result<(), ChangeError> {
         let hashed = self.hash(new).await.map_err(|_| LoginError::Busy)?;
         let new = hashed.map_err(|error| {
             error!(%error, "a new password cannot be hashed");
             LoginError::Busy
         })?;
-        let replaced = self.directory().replace_hash(credentials.key, old, &new).await;
+        let replaced = self.directory().store_hash(proven, &new).await;
         match replaced.map_err(ChangeError::NotStored)? {
             Replaced::Yes => Ok(()),
             Replaced::ChangedMeanwhile => Err(ChangeError::ChangedMeanwhile),

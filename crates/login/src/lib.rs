@@ -9,6 +9,8 @@ mod hash;
 mod policy;
 mod pool;
 mod scheme;
+#[cfg(test)]
+mod siege;
 mod tally;
 mod throttle;
 mod turns;

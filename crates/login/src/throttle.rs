@@ -79,7 +79,7 @@ struct Count {
 /// The counts. Each attempt is counted as failed when it begins, so that many
 /// at once do not all see the count of before; one that was good is taken
 /// back.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Throttle {
     limits: Limits,
     counts: HashMap<Key, Count>,

@@ -324,7 +324,8 @@ impl Logins {
     /// Replaces a hash of an older scheme. Whatever goes wrong is for the log.
     /// Says which hash stands for the password from now on.
     async fn improve(&self, credentials: &Credentials, password: Secret, old: StoredHash) -> StoredHash {
-        if !self.settings.rehash || !is_outdated(&old, self.settings.cost) {
+        let may = self.settings.rehash && self.directory.has_own_tables();
+        if !may || !is_outdated(&old, self.settings.cost) {
             return old;
         }
         let Ok(Ok(new)) = self.hash(password.clone()).await else { return old };

@@ -1,0 +1,79 @@
+//! Guessing in earnest, on the throttle alone: how many of ten thousand guesses
+//! are looked at in what time, and what the owner notices of it.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use crate::throttle::{Limits, Network, Throttle};
+
+const GUESSES: usize = 10_000;
+/// Of one network at a time, as many as there are turns.
+const LINES: usize = 4;
+/// The floor of an answer.
+const ANSWER: Duration = Duration::from_millis(300);
+const HOUR: Duration = Duration::from_secs(3600);
+/// The address of a household that the owner has logged in from.
+const HOME: &str = "192.0.2.1";
+/// Where the owner was never before.
+const HOTEL: &str = "203.0.113.9";
+
+/// What came of it.
+#[derive(Debug)]
+struct Outcome {
+    in_an_hour: usize,
+    all_in: Duration,
+    /// The longest that the owner has waited at home, and elsewhere.
+    owner: [Duration; 2],
+}
+
+fn network(text: &str) -> Network {
+    Network::of(text.parse().unwrap())
+}
+
+/// From each address so many lines guess, each as soon as it has its answer.
+/// The owner logs in every ten minutes, at home and in a hotel.
+fn besiege(addresses: u32, accounts: usize) -> Outcome {
+    let mut throttle = Throttle::new(Limits::default());
+    throttle.succeeded("alice", network(HOME), Duration::ZERO);
+    let mut ready: BinaryHeap<Reverse<(Duration, u32)>> =
+        (0..addresses).flat_map(|address| vec![Reverse((Duration::ZERO, address)); LINES]).collect();
+    let mut looked_at = Vec::new();
+    let (mut owner, mut next_login) = ([Duration::ZERO; 2], Duration::from_secs(60));
+    while let Some(Reverse((now, address))) = ready.pop() {
+        if now >= next_login {
+            for (longest, from) in owner.iter_mut().zip([HOME, HOTEL]) {
+                // A login from the hotel makes it known, so she looks only.
+                let waits = throttle.clone().begin("alice", network(from), now);
+                *longest = waits.max(*longest);
+            }
+            next_login += Duration::from_secs(600);
+        }
+        let name = format!("alice{}", looked_at.len() % accounts);
+        let name = if accounts == 1 { "alice" } else { &name };
+        let from = Network::of(IpAddr::V4(Ipv4Addr::from(0x0a00_0000 + address)));
+        let answered = now + throttle.begin(name, from, now);
+        looked_at.push(answered);
+        if looked_at.len() == GUESSES {
+            break;
+        }
+        ready.push(Reverse((answered + ANSWER, address)));
+    }
+    let in_an_hour = looked_at.iter().filter(|at| **at <= HOUR).count();
+    Outcome { in_an_hour, all_in: looked_at.into_iter().max().unwrap_or_default(), owner }
+}
+
+#[test]
+fn ten_thousand_guesses() {
+    for (addresses, accounts, at_most) in [(1, 1, 800), (1, 1000, 800), (1000, 1, GUESSES)] {
+        let outcome = besiege(addresses, accounts);
+        println!("{addresses} addresses, {accounts} accounts: {outcome:?}");
+        assert!(outcome.in_an_hour <= at_most, "{outcome:?}");
+        assert_eq!(outcome.owner[0], Duration::ZERO, "nothing is noticed at home");
+        assert!(outcome.owner[1] <= Limits::default().max_account, "{outcome:?}");
+        if addresses == 1 {
+            assert!(outcome.all_in > 10 * HOUR, "{outcome:?}");
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Pages and forms for people: requests in, answers out. Who speaks TLS and
+//! HTTP with whom is the shell's business.
+//!
+//! Nothing here runs in the visitor's browser: pages are plain HTML with one
+//! style sheet, from here alone, and everything works without JavaScript.
+#![forbid(unsafe_code)]
+
+mod authority;
+mod forgery;
+mod form;
+mod guide;
+mod headers;
+mod home;
+mod language;
+mod missing;
+mod page;
+mod password;
+mod report;
+mod services;
+mod texts;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn;
+use axum::routing::get;
+
+pub use authority::Authority;
+pub use services::{Peer, Place, Services};
+
+/// The most bytes of a form: five fields, of which the longest password is
+/// some hundred.
+const MAX_BODY: usize = 8 << 10;
+
+/// All pages. Each request needs a [`Peer`] among its extensions.
+pub fn router(services: Services) -> Router {
+    Router::new()
+        .route("/", get(home::show))
+        .route("/password", get(password::show).post(password::change))
+        .route("/.well-known/change-password", get(password::well_known))
+        .route("/certificate", get(guide::show))
+        .route("/ca.pem", get(authority::pem))
+        .route("/ca.der", get(authority::der))
+        .route("/ca.mobileconfig", get(authority::profile))
+        .route("/report/{token}", get(report::show))
+        .route("/style.css", get(page::style))
+        .route("/icon.svg", get(page::icon))
+        .fallback(missing::page)
+        .method_not_allowed_fallback(missing::method)
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(from_fn(headers::add))
+        .with_state(services.shared())
+}
