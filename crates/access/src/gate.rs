@@ -15,7 +15,7 @@ use mailbox::{
 };
 use thiserror::Error;
 
-use crate::seats::{Seat, Seats};
+use crate::seats::{Ending, Seat, Seats};
 use crate::standing::Standing;
 
 /// Opens accounts for logins.
@@ -32,7 +32,7 @@ pub struct Opened {
     store: Store,
     account: AccountId,
     standing: Standing,
-    _seat: Seat,
+    seat: Seat,
 }
 
 /// Why the gate stays shut.
@@ -47,6 +47,9 @@ pub enum GateError {
     /// The account or its domain was switched off since the login.
     #[error("the account was switched off since the login")]
     SwitchedOff,
+    /// The password was changed since the login.
+    #[error("the password was changed since the login")]
+    NewPassword,
     /// The account has as many sessions as it may have.
     #[error("the account has too many sessions")]
     TooManySessions,
@@ -59,7 +62,7 @@ impl Classified for GateError {
     fn class(&self) -> Class {
         match self {
             Self::Directory(error) => error.class(),
-            Self::Replaced | Self::SwitchedOff => Class::Missing,
+            Self::Replaced | Self::SwitchedOff | Self::NewPassword => Class::Missing,
             Self::TooManySessions => Class::Quota,
             Self::Store(error) => error.class(),
         }
@@ -90,6 +93,8 @@ impl Gate {
     ///
     /// [`GateError`].
     pub async fn open(&self, login: &Login) -> Result<Opened, GateError> {
+        // Before the row is read: a change that comes after it ends this session.
+        let seat = self.seats.take(login.account()).ok_or(GateError::TooManySessions)?;
         let row = self.directory.account(login.address()).await?;
         if row.key != login.account() {
             return Err(GateError::Replaced);
@@ -98,12 +103,19 @@ impl Gate {
         if !credentials.active {
             return Err(GateError::SwitchedOff);
         }
-        let seat = self.seats.take(row.key).ok_or(GateError::TooManySessions)?;
+        if credentials.hash.as_ref() != Some(login.hash()) {
+            return Err(GateError::NewPassword);
+        }
         let key = AccountKey { source: "directory", foreign_key: row.identity() };
         let quota = row.quota.map_or(Quota::Unlimited, Quota::Bytes);
         let account = self.store.account(&key, login.address(), quota).await?;
         let standing = Standing::new(Arc::clone(&self.directory), credentials);
-        Ok(Opened { store: self.store.clone(), account, standing, _seat: seat })
+        Ok(Opened { store: self.store.clone(), account, standing, seat })
+    }
+
+    /// Ends all sessions that an account has now: it has a new password.
+    pub fn end_sessions(&self, account: directory::AccountKey) {
+        self.seats.end(account);
     }
 }
 
@@ -115,7 +127,13 @@ impl Opened {
     /// directory is asked every five seconds at most, and what it said last
     /// counts while it is away.
     pub async fn still_holds(&mut self, now: SystemTime) -> bool {
-        self.standing.holds(now).await
+        !self.seat.ending().has_come() && self.standing.holds(now).await
+    }
+
+    /// When the session has to end.
+    #[must_use]
+    pub fn ending(&self) -> Ending {
+        self.seat.ending().clone()
     }
 
     /// All folders, `INBOX` first.

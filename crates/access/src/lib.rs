@@ -9,3 +9,5 @@ pub mod imap;
 pub mod pop3;
 mod seats;
 mod standing;
+
+pub use seats::Ending;

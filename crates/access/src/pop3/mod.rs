@@ -30,6 +30,7 @@ use pop3::{Code, Command, Event, Form, Maildrop, Patience, Phrase, Reply, Sessio
 
 use crate::gate::Opened;
 use crate::imap::Sink;
+use crate::seats::Ending;
 
 use lease::Lease;
 pub use out::Ended;
@@ -100,6 +101,12 @@ impl Connection {
         }
         out.flush().await?;
         Ok(if self.session.is_over() { Next::Close } else { Next::Read(self.session.patience()) })
+    }
+
+    /// When the session has to end, where somebody is logged in.
+    #[must_use]
+    pub fn ending(&self) -> Option<Ending> {
+        self.open.as_ref().map(|open| open.opened.ending())
     }
 
     /// Each command that comes renews the hold on the maildrop.
