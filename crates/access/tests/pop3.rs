@@ -212,6 +212,19 @@ impl Stage for House {
                 let file = dialogues().join("messages").join(format!("{name}.eml"));
                 std::fs::copy(file, maildir.join("new").join(format!("1.{name}.other"))).unwrap();
             }
+            // Another server left this file.
+            ["beside", name, content @ ..] => {
+                let maildir = self.dir.path().join("mail/example.org/alice/Maildir");
+                for folder in ["new", "cur", "tmp"] {
+                    std::fs::create_dir_all(maildir.join(folder)).unwrap();
+                }
+                let content = content.join(" ").replace("\\n", "\n");
+                std::fs::write(maildir.join(name.trim_end_matches(':')), content).unwrap();
+            }
+            // What is written when there is time for it.
+            ["settle"] => {
+                self.runtime.block_on(self.store.tick());
+            }
             ["lose", "index"] => self.runtime.block_on(self.store.index().close()),
             ["lose", "directory"] => self.runtime.block_on(self.directory.close()),
             ["lock", name] => {

@@ -25,8 +25,6 @@ enum Kind {
 pub enum Code {
     /// The maildrop is locked by another session (RFC 2449 §8.1.2).
     InUse,
-    /// A login before this one was not long enough ago (RFC 2449 §8.1.1).
-    LoginDelay,
     /// Name or password is wrong: ask the user (RFC 3206 §4).
     Auth,
     /// Our trouble; the same may work later (RFC 3206 §4).
@@ -56,7 +54,6 @@ impl Code {
     fn as_str(self) -> &'static str {
         match self {
             Self::InUse => "IN-USE",
-            Self::LoginDelay => "LOGIN-DELAY",
             Self::Auth => "AUTH",
             Self::SysTemp => "SYS/TEMP",
             Self::SysPerm => "SYS/PERM",
@@ -147,14 +144,14 @@ mod tests {
     #[test]
     fn lines() {
         use Language::{English, German};
-        let wait = Reply::coded(Code::LoginDelay, Phrase::WaitSeconds).with([20, 0]);
+        let wait = Reply::coded(Code::Auth, Phrase::WaitSeconds).with([20, 0]);
         let cases = [
             (Reply::ok(Phrase::Figures).with([2, 320]), English, "+OK 2 320\r\n"),
             (Reply::messages((2, 320)), English, "+OK 2 messages, 320 octets\r\n"),
             (Reply::messages((2, 320)), German, "+OK 2 Nachrichten, 320 Oktette\r\n"),
             (Reply::err(Phrase::NotNow), German, "-ERR dieser Befehl geht jetzt nicht\r\n"),
             (Reply::coded(Code::InUse, Phrase::InUse), English, "-ERR [IN-USE] another session reads this mailbox\r\n"),
-            (wait, English, "-ERR [LOGIN-DELAY] too many failed logins, try again in 20 seconds\r\n"),
+            (wait, English, "-ERR [AUTH] name or password is wrong, and the next try has to wait 20 s\r\n"),
             (Reply::failed(Class::Index), English, "-ERR [SYS/TEMP] temporarily not available, try again later\r\n"),
             (Reply::failed(Class::Missing), English, "-ERR no such message\r\n"),
             (Reply::failed(Class::Invalid), English, "-ERR [SYS/PERM] that cannot be done\r\n"),

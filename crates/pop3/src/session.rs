@@ -97,8 +97,8 @@ pub enum LoginFailure {
     TooManySessions,
     /// The password is right, but there is no folder of the name behind `+`.
     NoSuchFolder,
-    /// Too many attempts failed: nothing was verified, and nothing will be for
-    /// this long.
+    /// As [`LoginFailure::Wrong`], and so often that the next attempt has to
+    /// wait this long.
     Slowed(Duration),
     /// It could not be found out.
     Unavailable(Class),
@@ -315,9 +315,10 @@ impl Session {
             LoginFailure::TooManySessions => Reply::coded(Code::InUse, Phrase::TooManySessions),
             LoginFailure::NoSuchFolder => Reply::coded(Code::SysPerm, Phrase::NoSuchFolder),
             LoginFailure::Slowed(time) => {
-                // Rounded up: who comes back then is not told to wait again.
+                // Rounded up: who comes back then does not wait. No LOGIN-DELAY,
+                // which is for those whose login was good (RFC 2449 §8.1.1).
                 let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
-                Reply::coded(Code::LoginDelay, Phrase::WaitSeconds).with([seconds.max(1), 0])
+                Reply::coded(Code::Auth, Phrase::WaitSeconds).with([seconds.max(1), 0])
             }
             LoginFailure::Unavailable(class) => {
                 Reply::coded(Code::of(class).unwrap_or(Code::SysTemp), Phrase::MailboxUnavailable)

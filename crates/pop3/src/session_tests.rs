@@ -57,7 +57,7 @@ fn replies() {
         (LOGIN, &["+OK now the password", "+OK 2 messages, 320 octets"]),
         (
             "USER slow\r\nPASS x\r\n",
-            &["+OK now the password", "-ERR [LOGIN-DELAY] too many failed logins, try again in 20 seconds"],
+            &["+OK now the password", "-ERR [AUTH] name or password is wrong, and the next try has to wait 20 s"],
         ),
         (
             "USER alice+Nix\r\nPASS x\r\n",

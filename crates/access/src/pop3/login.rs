@@ -1,11 +1,13 @@
-//! USER with PASS, and AUTH: verifies, takes the maildrop for this session alone, and
-//! numbers its messages (RFC 1939 §4).
+//! USER with PASS, and AUTH: verifies, takes the maildrop for this session
+//! alone, and numbers its messages (RFC 1939 §4).
 
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
+use std::time::Duration;
 
 use ::login::{LoginError, Service};
 use mail::{Classified, Secret, Text};
-use mailbox::{Message, Mode, StoreError, View};
+use mailbox::{Message, Mode, StoreError, Uid, View};
 use pop3::{Entry, Form, LoginFailure, Maildrop, UniqueId};
 
 use super::place::Place;
@@ -21,7 +23,10 @@ pub(super) async fn run(
     let place = Place::find(name, services).await?;
     let verified = services.logins.verify(&place.account, password, peer, Service::Pop3).await;
     let login = verified.map_err(|error| match error {
-        LoginError::Refused => LoginFailure::Wrong,
+        LoginError::Refused => match services.logins.free_after(&place.account, peer) {
+            Duration::ZERO => LoginFailure::Wrong,
+            wait => LoginFailure::Slowed(wait),
+        },
         other => LoginFailure::Unavailable(other.class()),
     })?;
     let opened = services.gate.open(&login).await.map_err(|error| not_opened(&error))?;
@@ -35,14 +40,25 @@ pub(super) async fn run(
         // Somebody put another folder in its place, whose lease this is not.
         return Err(LoginFailure::NoSuchFolder);
     }
+    let adopted = opened.store().adopted_uidls(&mailbox).await.map_err(|error| unavailable(&error))?;
     let uids = view.messages.iter().map(|message| message.uid).collect();
-    Ok(Open { maildrop: maildrop(&view), opened, mailbox, lease, uids, form: Form::Ascii })
+    Ok(Open { maildrop: Maildrop::new(entries(&view, &adopted)), opened, mailbox, lease, uids, form: Form::Ascii })
 }
 
-fn maildrop(view: &View) -> Maildrop {
+/// By what another server called them, or else by their numbers: those of the
+/// former that could be taken for another message's name do not count.
+fn entries(view: &View, adopted: &HashMap<Uid, Box<str>>) -> Vec<Entry> {
     let validity = view.uid_validity.0;
-    let entry = |message: &Message| Entry::new(message.wsize, UniqueId::Numbers { uid: message.uid.get(), validity });
-    Maildrop::new(view.messages.iter().map(entry).collect())
+    let ours = format!("{validity:08X}");
+    let mut seen = HashSet::new();
+    let mut name = |uid: Uid| {
+        let name = adopted.get(&uid).filter(|name| name.len() != 16 || !name.ends_with(&ours))?;
+        UniqueId::adopted(name).filter(|_| seen.insert(name))
+    };
+    let numbers = |uid: Uid| UniqueId::Numbers { uid: uid.get(), validity };
+    let entry =
+        |message: &Message| Entry::new(message.wsize, name(message.uid).unwrap_or_else(|| numbers(message.uid)));
+    view.messages.iter().map(entry).collect()
 }
 
 fn not_opened(error: &GateError) -> LoginFailure {
