@@ -37,7 +37,7 @@ pub enum Protocol {
     Imap,
     /// POP3: `pop3`.
     Pop3,
-    /// Web: `h2`, `http/1.1`.
+    /// Web: `http/1.1`.
     Https,
     /// SMTP behind STARTTLS or submission: no ALPN is registered for it.
     Smtp,
@@ -48,7 +48,7 @@ impl Protocol {
         let names: &[&str] = match self {
             Self::Imap => &["imap"],
             Self::Pop3 => &["pop3"],
-            Self::Https => &["h2", "http/1.1"],
+            Self::Https => &["http/1.1"],
             Self::Smtp => &[],
         };
         names.iter().map(|name| name.as_bytes().to_vec()).collect()

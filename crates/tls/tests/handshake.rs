@@ -112,7 +112,7 @@ fn protocols_do_not_mix() {
         (Protocol::Imap, &["http/1.1"], Err(())),
         (Protocol::Pop3, &["pop3"], Ok(Some("pop3"))),
         (Protocol::Pop3, &["imap"], Err(())),
-        (Protocol::Https, &["http/1.1", "h2"], Ok(Some("h2"))),
+        (Protocol::Https, &["h2", "http/1.1"], Ok(Some("http/1.1"))),
         (Protocol::Smtp, &["smtp"], Ok(None)),
     ];
     for (protocol, offered, expected) in cases {

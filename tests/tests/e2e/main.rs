@@ -18,6 +18,7 @@ mod limits;
 mod load;
 mod operations;
 mod outside;
+mod pages;
 mod pop3_clients;
 mod power;
 mod privileges;

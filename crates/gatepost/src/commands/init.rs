@@ -143,6 +143,7 @@ smtp = \"127.0.0.1:2525\"               # mail from other servers; usually port 
 lmtp = \"unix:run/lmtp.sock\"           # mail from a server in front
 imaps = \"127.0.0.1:2993\"              # reading; usually port 993
 pop3s = \"127.0.0.1:2995\"              # reading; usually port 995
+https = \"127.0.0.1:2443\"              # people change their password; usually port 443
 metrics = \"127.0.0.1:2980\"            # figures for Prometheus
 
 [tls]
@@ -166,6 +167,7 @@ data = \"/var/lib/gatepost\"            # spool, databases, mail, signatures
 smtp = [\"0.0.0.0:25\", \"[::]:25\"]      # mail from other servers
 imaps = [\"0.0.0.0:993\", \"[::]:993\"]   # reading
 pop3s = [\"0.0.0.0:995\", \"[::]:995\"]   # reading
+#https = [\"0.0.0.0:443\", \"[::]:443\"]  # people change their password; off, since a web server may run here
 metrics = \"127.0.0.1:9980\"            # figures for Prometheus
 
 [tls]

@@ -22,7 +22,7 @@ pub use manual::manual;
 pub(crate) use problem::described_in;
 pub use problem::{ConfigError, Page, Problem};
 pub use sections::{
-    Directory, Imap, Index, Judge, Limits, Listeners, Log, LogFormat, Login, Mail, Pop3, Scan, Server, Smtp, Tls,
+    Directory, Imap, Index, Judge, Limits, Listeners, Log, LogFormat, Login, Mail, Pop3, Scan, Server, Smtp, Tls, Web,
 };
 pub use value::{DatabaseUrl, Listen, UserName};
 
@@ -65,6 +65,8 @@ pub struct Config {
     pub pop3: Pop3,
     /// `[login]`
     pub login: Login,
+    /// `[web]`
+    pub web: Web,
     /// `[limits]`
     pub limits: Limits,
     /// `[[rule]]`
@@ -114,6 +116,7 @@ impl Config {
             imap: sections::imap(document),
             pop3: sections::pop3(document),
             login: sections::login(document),
+            web: sections::web(document),
             limits: sections::limits(document),
             rules: rule::rules(document),
             server,

@@ -44,7 +44,8 @@ fn certificate(document: &Document<'_>, config: &Config) {
         (None, Some(_)) => document.wrong_key("tls", "cert", "key has no cert beside it".into(), hint),
         (Some(_), Some(_)) => {}
         (None, None) => {
-            let needs = [("imaps", &config.listen.imaps), ("pop3s", &config.listen.pop3s)];
+            let needs =
+                [("imaps", &config.listen.imaps), ("pop3s", &config.listen.pop3s), ("https", &config.listen.https)];
             for (key, _) in needs.into_iter().filter(|(_, listens)| !listens.is_empty()) {
                 let what = format!("{key} needs [tls] cert and key");
                 document.wrong_key("listen", key, what, hint.clone());

@@ -10,6 +10,7 @@ use std::time::Duration;
 use ::smtp::{Mode, reply};
 use access::gate::Gate;
 use access::{imap, pop3};
+use axum::Router;
 use login::Logins;
 use mail::SessionId;
 use rustls::ServerConfig;
@@ -24,7 +25,7 @@ use super::open::Parts;
 use super::reload::Reloadable;
 use super::smtp::{self, Door};
 use super::stream::Stream;
-use super::users;
+use super::{users, web};
 use crate::config::Config;
 use crate::logging;
 use crate::output::Failure;
@@ -37,11 +38,13 @@ struct Inner {
     smtp: Arc<Door>,
     imap: (Arc<imap::Services>, imap::Settings, users::Times),
     pop3: (pop3::Services, ::pop3::Settings),
+    pages: Router,
     logins: Arc<Logins>,
     tls: Option<UserTls>,
     mail: Connections,
     imap_connections: Connections,
     pop3_connections: Connections,
+    web_connections: Connections,
     /// Of both, those on which nobody has logged in yet.
     strangers: Connections,
     stopping: watch::Receiver<bool>,
@@ -51,6 +54,7 @@ struct Inner {
 struct UserTls {
     imap: Arc<ServerConfig>,
     pop3: Arc<ServerConfig>,
+    https: Arc<ServerConfig>,
 }
 
 /// How long the handshake on a users' port may take.
@@ -78,9 +82,11 @@ impl Doors {
         let logins = Arc::new(logins.map_err(|error| Failure::failed(error.to_string()))?);
         let gate = Gate::new(parts.store.clone(), Arc::clone(&parts.directory), config.limits.connections_per_account);
         let tls = match reloadable.tls() {
-            Some(tls) => {
-                Some(UserTls { imap: tls.config(tls::Protocol::Imap)?, pop3: tls.config(tls::Protocol::Pop3)? })
-            }
+            Some(tls) => Some(UserTls {
+                imap: tls.config(tls::Protocol::Imap)?,
+                pop3: tls.config(tls::Protocol::Pop3)?,
+                https: tls.config(tls::Protocol::Https)?,
+            }),
             None => None,
         };
         let imap_services = imap::Services {
@@ -91,16 +97,19 @@ impl Doors {
             ids: Arc::clone(&parts.ids),
             clock: Arc::clone(&parts.clock),
         };
+        let pages = web::pages(config, &logins, gate.clone());
         let times = users::Times { login: config.imap.login_timeout, idle: config.imap.idle_timeout };
         Ok(Self(Arc::new(Inner {
             smtp: Arc::new(Door { sites: reloadable.sites().clone(), stopping: stopping.clone() }),
             imap: (Arc::new(imap_services), config.imap_settings(), times),
             pop3: (pop3::Services::new(gate, Arc::clone(&logins), Arc::clone(&parts.clock)), config.pop3_settings()),
+            pages,
             logins,
             tls,
             mail: Connections::new(config.smtp.connections, config.smtp.connections_per_network),
             imap_connections: Connections::new(config.imap.connections, config.imap.connections_per_network),
             pop3_connections: Connections::new(config.pop3.connections, config.pop3.connections_per_network),
+            web_connections: Connections::new(config.web.connections, config.web.connections_per_network),
             strangers: Connections::new(config.limits.strangers, config.limits.strangers_per_network),
             stopping,
         })))
@@ -140,13 +149,17 @@ impl Doors {
     /// How many connections are open.
     #[must_use]
     pub fn open_connections(&self) -> usize {
-        self.0.mail.open() + self.0.imap_connections.open() + self.0.pop3_connections.open()
+        self.0.mail.open()
+            + self.0.imap_connections.open()
+            + self.0.pop3_connections.open()
+            + self.0.web_connections.open()
     }
 
     fn enter(&self, key: &'static str, stream: Stream, peer: Option<IpAddr>) {
         let connections = match key {
             "imaps" => &self.0.imap_connections,
             "pop3s" => &self.0.pop3_connections,
+            "https" => &self.0.web_connections,
             _ => &self.0.mail,
         };
         let place = connections.enter(peer);
@@ -180,6 +193,7 @@ impl Doors {
             // Nothing can be said there before TLS.
             _ if held.place.is_none() => {}
             "imaps" => run(inner.imap(stream, address, stranger), held, span),
+            "https" => run(inner.https(stream, address), held, span),
             _ => run(inner.pop3(stream, address, stranger), held, span),
         }
     }
@@ -198,6 +212,12 @@ impl Inner {
         let Some(stream) = secure(stream, config).await else { return };
         let (services, settings, times) = &self.imap;
         users::imap(stream, peer, (Arc::clone(services), *settings), *times, (self.stopping.clone(), stranger)).await;
+    }
+
+    async fn https(self: Arc<Self>, stream: Stream, peer: IpAddr) {
+        let config = self.tls.as_ref().map(|tls| Arc::clone(&tls.https));
+        let Some(stream) = secure(stream, config).await else { return };
+        web::serve(stream, peer, self.pages.clone(), self.stopping.clone()).await;
     }
 
     async fn pop3(self: Arc<Self>, stream: Stream, peer: IpAddr, stranger: Option<Stranger>) {

@@ -17,6 +17,7 @@ mod sockets;
 mod stream;
 mod systemd;
 mod users;
+mod web;
 
 use std::time::{Duration, SystemTime};
 
@@ -54,7 +55,7 @@ pub fn run(config: Config) -> Result<(), Failure> {
 
 /// Ports below 1024 need root, so all are bound before it is given up.
 fn bind(config: &Config) -> Result<Vec<(&'static str, Bound)>, Failure> {
-    let served = config.listen.all().filter(|(key, _)| ["smtp", "lmtp", "imaps", "pop3s"].contains(key));
+    let served = config.listen.all().filter(|(key, _)| ["smtp", "lmtp", "imaps", "pop3s", "https"].contains(key));
     let bound = served.map(|(key, listen)| Bound::bind(key, listen).map(|bound| (key, bound)));
     let bound = bound.collect::<Result<Vec<_>, _>>().map_err(|error| {
         Failure::failed(error.to_string())

@@ -119,6 +119,7 @@ fn waiting_for_a_restart(started: &Config, now: &Config) -> Vec<&'static str> {
         ("[imap]", started.imap != now.imap),
         ("[pop3]", started.pop3 != now.pop3),
         ("[login]", started.login != now.login),
+        ("[web]", started.web != now.web),
         ("[limits]", started.limits != now.limits),
     ];
     sections.into_iter().filter_map(|(name, changed)| changed.then_some(name)).collect()

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use access::imap::{self, Gone, Sink};
-use access::pop3;
+use access::{Ending, pop3};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -59,6 +59,7 @@ pub async fn imap(
     if Wire(&mut stream).write(greeting).await.is_err() {
         return;
     }
+    let mut ending = None;
     let login_until = Instant::now() + times.login;
     let mut heard = Instant::now();
     let mut next = imap::Next::Read;
@@ -73,6 +74,11 @@ pub async fn imap(
                     Err(Gone) => return,
                 }
                 continue;
+            }
+            () = ended(ending.as_ref()) => {
+                let bye = session.bye("The account has a new password.");
+                let _ = Wire(&mut stream).write(bye).await;
+                break;
             }
             _ = stopping.changed() => {
                 let bye = session.bye("The server is being stopped.");
@@ -97,8 +103,9 @@ pub async fn imap(
             Ok(after) => next = after,
             Err(Gone) => return,
         }
-        if session.is_authenticated() {
+        if session.is_authenticated() && ending.is_none() {
             stranger = None;
+            ending = session.ending();
         }
     }
     drop(stranger);
@@ -109,6 +116,14 @@ pub async fn imap(
 /// then for what other programs did in the Maildir.
 async fn news(session: &mut imap::Session) {
     let _ = timeout(LOOK, session.news()).await;
+}
+
+/// Returns when the login of a session is over; never where there is none.
+async fn ended(ending: Option<&Ending>) {
+    match ending {
+        Some(ending) => ending.wait().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Speaks POP3 with one client until it or we leave.
@@ -131,8 +146,10 @@ pub async fn pop3(
             stranger = None;
         }
         let until = deadline(started, patience);
+        let ending = session.ending();
         let read = tokio::select! {
             read = timeout_at(until, stream.read(&mut buffer)) => read,
+            () = ended(ending.as_ref()) => break,
             _ = stopping.changed() => break,
         };
         match read {

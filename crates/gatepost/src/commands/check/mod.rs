@@ -19,7 +19,7 @@ use crate::config::{Config, ConfigError, described_in};
 use crate::output::{Exit, Failure, Format, Output};
 
 /// Keys of `[listen]` for what does not exist yet.
-const RESERVED: [&str; 3] = ["https", "submission", "submissions"];
+const RESERVED: [&str; 2] = ["submission", "submissions"];
 
 /// How a check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -55,7 +55,7 @@ fn what_the_configuration_promises_in_vain() {
     let cases = [
         ("", Status::Fail, "nothing is in [listen]"),
         ("[listen]\nsmtp = \"127.0.0.1:2525\"\n", Status::Ok, "1 listener, 1 rule"),
-        ("[listen]\nhttps = \"127.0.0.1:2443\"\n", Status::Warn, "https is reserved"),
+        ("[listen]\nsubmission = \"127.0.0.1:2587\"\n", Status::Warn, "submission is reserved"),
     ];
     for (text, status, said) in cases {
         let finding = configuration(&config(text, Path::new("/no/such/folder")));

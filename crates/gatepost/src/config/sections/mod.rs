@@ -5,13 +5,16 @@ mod judging;
 mod protocols;
 mod server;
 mod storage;
+mod web;
 
 pub use judging::{Judge, Scan};
 pub use protocols::{Imap, Limits, Login, Pop3, Smtp, Smtputf8};
 pub use server::{Listeners, Log, LogFormat, Server, Tls};
 pub use storage::{Directory, Index, Mail};
+pub use web::Web;
 
 pub(super) use judging::{judge, scan};
 pub(super) use protocols::{imap, limits, login, pop3, smtp};
 pub(super) use server::{listen, log, server, tls};
 pub(super) use storage::{directory, index, mail};
+pub(super) use web::web;

@@ -166,7 +166,7 @@ pub(in super::super) fn listen(document: &Document<'_>) -> Listeners {
         lmtp: listeners(&s, "lmtp", "LMTP from a server in front that has accepted the mail already."),
         imaps: listeners(&s, "imaps", "IMAP over TLS. Usually port 993."),
         pop3s: listeners(&s, "pop3s", "POP3 over TLS. Usually port 995."),
-        https: listeners(&s, "https", "Reserved for web pages; nothing listens there yet."),
+        https: listeners(&s, "https", "The pages on which people change their own password. Usually port 443."),
         submission: listeners(&s, "submission", "Reserved for users' mail with STARTTLS; nothing listens there yet."),
         submissions: listeners(&s, "submissions", "Reserved for users' mail over TLS; nothing listens there yet."),
         metrics: listeners(&s, "metrics", "Metrics for Prometheus, without a password: loopback only."),
