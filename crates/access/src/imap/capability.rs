@@ -8,10 +8,11 @@ use super::failure::Failure;
 use super::output::{Output, Sink};
 use super::session::Session;
 
-/// What is announced: only what works.
+/// What is announced: only what works. ENABLE and IDLE stand there before login
+/// too, for programs that never ask again (Python's imaplib).
 pub(super) fn list(state: State) -> &'static str {
     match state {
-        State::NotAuthenticated => "IMAP4rev1 LITERAL+ SASL-IR ID AUTH=PLAIN",
+        State::NotAuthenticated => "IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE AUTH=PLAIN",
         _ => {
             "IMAP4rev1 LITERAL+ ID ENABLE IDLE NAMESPACE UIDPLUS UNSELECT CHILDREN SPECIAL-USE MOVE CONDSTORE ESEARCH \
              LIST-EXTENDED LIST-STATUS STATUS=SIZE QUOTA QUOTA=RES-STORAGE UTF8=ACCEPT"
