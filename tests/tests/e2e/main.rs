@@ -12,6 +12,7 @@ mod hostile_imap;
 mod hostile_mail;
 mod hostile_pop3;
 mod house;
+mod imap_extensions;
 mod international;
 mod large;
 mod limits;
