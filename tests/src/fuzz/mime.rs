@@ -3,7 +3,7 @@
 
 use imap::fetch::{self, Extension};
 use mail::header;
-use mime::{Disposition, Envelope, Kind, Limits, Part, PartId, Structure, text, wire};
+use mime::{Disposition, Envelope, Kind, Limits, Part, PartId, Structure, Understands, text, wire};
 
 /// The structure lies inside the message, keeps the caps, and is told to the
 /// client in lines that the message cannot break.
@@ -15,10 +15,12 @@ pub fn message(data: &[u8]) {
         let seen = walk(data, &structure, structure.root(), 0, &limits);
         assert_eq!(seen, structure.parts().len(), "each part is reached once");
         for (extension, word) in [(Extension::Shown, "BODYSTRUCTURE ("), (Extension::Hidden, "BODY (")] {
-            let mut out = Vec::new();
-            fetch::body_structure(&mut out, data, &structure, extension);
-            assert!(out.starts_with(word.as_bytes()));
-            check_response(&out);
+            for understands in [Understands::Ascii, Understands::Utf8] {
+                let mut out = Vec::new();
+                fetch::body_structure(&mut out, data, &structure, extension, understands);
+                assert!(out.starts_with(word.as_bytes()));
+                check_response(&out);
+            }
         }
     }
     envelope(data);
