@@ -2,6 +2,7 @@
 //! their mail waits for nobody. Only looked at, beside a running server too.
 
 use std::collections::HashSet;
+use std::path::PathBuf;
 
 use directory::Directory;
 use sql::{Row, SqlError};
@@ -38,15 +39,34 @@ pub async fn accounts(config: &Config) -> Result<Vec<Known>, SqlError> {
         return Ok(Vec::new());
     }
     let pool = sql::Pool::open(&sql::Settings { acquire_timeout: super::CONNECT, ..config.index_sql() })?;
-    let text = "SELECT id, source, foreign_key, address, maildir_path FROM mail_account \
+    let text = "SELECT id, source, foreign_key, address, maildir_path, state FROM mail_account \
          WHERE source <> 'removed' ORDER BY address, id";
     let found = pool.fetch_all(text, &[], read).await;
     pool.close().await;
     match found {
         // There is no such table yet: the tables are made at the first start.
         Err(SqlError::Failed(_)) => Ok(Vec::new()),
-        found => found,
+        found => Ok(found?.into_iter().filter_map(|(known, removed)| in_place(config, known, removed)).collect()),
     }
+}
+
+/// The key and the path of a removed account stay its own for a while; a
+/// removal that was interrupted has not moved the mail yet.
+fn in_place(config: &Config, known: Known, removed: bool) -> Option<Known> {
+    let moved = removed && kept(config, known.id).exists();
+    if moved { None } else { Some(known) }
+}
+
+/// Where the mail of a removed account is kept.
+#[must_use]
+pub fn kept(config: &Config, id: i64) -> PathBuf {
+    absolute(config.mail.path.join(".removed").join(id.to_string()))
+}
+
+/// As people can use it in any folder.
+#[must_use]
+pub fn absolute(path: PathBuf) -> PathBuf {
+    std::path::absolute(&path).unwrap_or(path)
 }
 
 /// Accounts that have mail and no row in the directory any more.
@@ -81,14 +101,16 @@ fn away(error: &SqlError) -> Failure {
         .hint("is [index] url right, and is its database running? `gatepost check` says more")
 }
 
-fn read(row: &Row) -> Result<Known, SqlError> {
-    Ok(Known {
+/// The row, and whether the account is marked as removed.
+fn read(row: &Row) -> Result<(Known, bool), SqlError> {
+    let known = Known {
         id: row.int(0)?,
         source: row.text(1)?.to_owned(),
         foreign_key: row.text(2)?.to_owned(),
         address: row.text(3)?.to_owned(),
         path: row.text(4)?.to_owned(),
-    })
+    };
+    Ok((known, row.int(5)? != 0))
 }
 
 #[cfg(test)]

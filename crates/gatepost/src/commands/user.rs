@@ -101,7 +101,7 @@ impl UserCommand {
                 let account = directory.account(&address).await.map_err(|error| told(&error))?;
                 // An index that is away keeps nobody from looking at the rest.
                 let folder = known::folder(config, &account).await.ok().flatten();
-                let maildir = folder.map(|folder| config.mail.path.join(folder).join("Maildir"));
+                let maildir = folder.map(|folder| known::absolute(config.mail.path.join(folder).join("Maildir")));
                 out.show(&Details { listed: Listed::from(&account), maildir })
             }
             Self::Change(change) => change.run(directory, out).await,

@@ -131,7 +131,7 @@ impl Mail {
     fn of(config: &Config, moved: Result<Option<i64>, Failure>) -> Self {
         match moved {
             Ok(None) => Self::None,
-            Ok(Some(id)) => Self::Moved { id, path: config.mail.path.join(".removed").join(id.to_string()) },
+            Ok(Some(id)) => Self::Moved { id, path: known::kept(config, id) },
             Err(failure) => Self::NotMoved { exit: failure.exit(), why: failure.message().to_owned() },
         }
     }
@@ -163,7 +163,7 @@ struct Orphan {
 
 impl Orphan {
     fn of(config: &Config, known: Known) -> Self {
-        Self { id: known.id, address: known.address, path: config.mail.path.join(known.path) }
+        Self { id: known.id, address: known.address, path: known::absolute(config.mail.path.join(known.path)) }
     }
 }
 
