@@ -33,14 +33,14 @@ fn network(text: &str) -> Network {
 }
 
 /// From each address so many lines guess, each as soon as it has its answer.
-/// The owner logs in every ten minutes, at home and in a hotel.
+/// The owner looks in every minute, at home and in a hotel.
 fn besiege(addresses: u32, accounts: usize) -> Outcome {
     let mut throttle = Throttle::new(Limits::default());
     throttle.succeeded("alice", network(HOME), Duration::ZERO);
     let mut ready: BinaryHeap<Reverse<(Duration, u32)>> =
         (0..addresses).flat_map(|address| vec![Reverse((Duration::ZERO, address)); LINES]).collect();
     let mut looked_at = Vec::new();
-    let (mut owner, mut next_login) = ([Duration::ZERO; 2], Duration::from_secs(60));
+    let (mut owner, mut next_login) = ([Duration::ZERO; 2], Duration::from_secs(5));
     while let Some(Reverse((now, address))) = ready.pop() {
         if now >= next_login {
             for (longest, from) in owner.iter_mut().zip([HOME, HOTEL]) {
@@ -48,7 +48,7 @@ fn besiege(addresses: u32, accounts: usize) -> Outcome {
                 let waits = throttle.clone().begin("alice", network(from), now);
                 *longest = waits.max(*longest);
             }
-            next_login += Duration::from_secs(600);
+            next_login += Duration::from_secs(60);
         }
         let name = format!("alice{}", looked_at.len() % accounts);
         let name = if accounts == 1 { "alice" } else { &name };
@@ -66,14 +66,18 @@ fn besiege(addresses: u32, accounts: usize) -> Outcome {
 
 #[test]
 fn ten_thousand_guesses() {
-    for (addresses, accounts, at_most) in [(1, 1, 800), (1, 1000, 800), (1000, 1, GUESSES)] {
+    // From a thousand networks the first guesses are free in each: what holds
+    // then is that the owner is not locked out, and that passwords that are
+    // tried first are not taken.
+    for (addresses, accounts) in [(1, 1), (1, 1000), (1000, 1)] {
         let outcome = besiege(addresses, accounts);
         println!("{addresses} addresses, {accounts} accounts: {outcome:?}");
-        assert!(outcome.in_an_hour <= at_most, "{outcome:?}");
         assert_eq!(outcome.owner[0], Duration::ZERO, "nothing is noticed at home");
         assert!(outcome.owner[1] <= Limits::default().max_account, "{outcome:?}");
         if addresses == 1 {
-            assert!(outcome.all_in > 10 * HOUR, "{outcome:?}");
+            assert!(outcome.in_an_hour <= 800 && outcome.all_in > 10 * HOUR, "{outcome:?}");
+        } else {
+            assert!(outcome.owner[1] > Duration::ZERO, "the owner looked in meanwhile: {outcome:?}");
         }
     }
 }
