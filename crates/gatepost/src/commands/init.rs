@@ -333,7 +333,7 @@ mod tests {
         let config = Config::load(Some(&layout.config)).unwrap();
         assert_eq!(config.rules.len(), 1);
         assert_eq!(config.server.user.get(), None);
-        assert_eq!(config.listen.all().count(), 5);
+        assert_eq!(config.listen.all().count(), 6);
         assert!(config.scan.signatures.join("eicar.ndb").is_file());
         let (cert, key) = config.cert_files().unwrap();
         tls::ServerTls::open(tls::CertFiles { cert, key: key.clone() }).unwrap();
