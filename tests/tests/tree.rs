@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: [(&str, &[&str]); 6] = [
     ("words", &["mail", "avscan-wire", "clamav-sys"]),
     ("pure", &["smtp", "imap", "pop3", "mime", "uidlist", "rules", "verdict"]),
-    ("edges", &["sql", "directory", "index", "maildir", "spool", "avscan-client", "tls", "login"]),
+    ("edges", &["sql", "directory", "index", "maildir", "spool", "avscan-client", "tls", "dns", "login"]),
     ("stories", &["mailbox", "transaction", "access", "signatures"]),
     ("faces", &["web"]),
     ("shell", &["gatepost", "avscan", "testkit", "tests"]),

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use clap::{Parser, Subcommand};
 use directory::Directory;
 
-use crate::commands::{self, alias, ca, check, domain, init, quarantine, scan, user};
+use crate::commands::{self, alias, ca, check, doctor, domain, init, quarantine, scan, user};
 use crate::config::Config;
 use crate::output::{Exit, Failure, Format, Output};
 use crate::privileges;
@@ -48,6 +48,8 @@ enum Command {
         #[command(subcommand)]
         command: quarantine::QuarantineCommand,
     },
+    /// Compare the DNS records of a hosted domain with what they should be
+    Doctor(doctor::DoctorArgs),
     /// Hosted domains
     Domain {
         #[command(subcommand)]
@@ -96,6 +98,15 @@ fn dispatch(cli: Cli, out: Output) -> Result<Exit, Failure> {
         Command::Quarantine { command } => {
             let config = as_server(load()?)?;
             wait(quarantine::run(&command, &config, out))??;
+        }
+        Command::Doctor(args) => {
+            let config = as_server(load()?)?;
+            return wait(async {
+                let directory = commands::open_directory(&config).await?;
+                let done = doctor::run(&args, &config, &directory, out).await;
+                directory.close().await;
+                done
+            })?;
         }
         Command::Domain { command } => with_directory(load()?, async |place, it| command.run(place, it, out).await)?,
         Command::User { command } => with_directory(load()?, async |place, it| command.run(place, it, out).await)?,

@@ -4,6 +4,7 @@
 
 pub mod command;
 pub mod dialogue;
+pub mod dns;
 pub mod mariadb;
 pub mod port;
 pub mod server;

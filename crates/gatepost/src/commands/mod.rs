@@ -3,6 +3,7 @@
 pub mod alias;
 pub mod ca;
 pub mod check;
+pub mod doctor;
 pub mod domain;
 pub mod init;
 pub mod known;

@@ -68,11 +68,12 @@ impl Config {
         })
     }
 
-    /// For the connections to the directory.
+    /// For the directory.
     #[must_use]
-    pub fn directory_sql(&self) -> sql::Settings {
+    pub fn directory_settings(&self) -> directory::Settings {
         let connections = self.directory.connections;
-        sql::Settings { connections, ..sql::Settings::new(self.directory.url.expose()) }
+        let sql = sql::Settings { connections, ..sql::Settings::new(self.directory.url.expose()) };
+        directory::Settings { sql, separator: Some('+'), tables: self.directory.tables.clone() }
     }
 
     /// For the connections to the index.

@@ -44,8 +44,7 @@ async fn a_working_directory_is_seen() {
     let dir = tempfile::tempdir().unwrap();
     let config = config("", dir.path());
     assert_eq!(of(&database::directory(&config).await, "directory").status, Status::Warn);
-    let settings = directory::Settings { sql: config.directory_sql(), separator: None, tables: directory::Tables::Own };
-    directory::Directory::open(&settings).await.unwrap().close().await;
+    directory::Directory::open(&config.directory_settings()).await.unwrap().close().await;
     let empty = database::directory(&config).await;
     assert!(of(&empty, "directory").message.contains("no active domain"), "{empty:?}");
 }

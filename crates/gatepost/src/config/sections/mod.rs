@@ -5,6 +5,7 @@ mod judging;
 mod protocols;
 mod server;
 mod storage;
+mod tables;
 mod web;
 
 pub use judging::{Judge, Scan};

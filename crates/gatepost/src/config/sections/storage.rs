@@ -2,45 +2,31 @@
 
 use std::path::PathBuf;
 
+use directory::Tables;
+
 use super::super::reader::Document;
-use super::super::value::{Choice, DatabaseUrl, Number, Words};
+use super::super::value::{DatabaseUrl, Number};
 use super::Server;
+use super::tables::tables;
 
 /// `[directory]`: the database of domains and users.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Directory {
     /// Where it is.
     pub url: DatabaseUrl,
-    /// Whose tables they are: `gatepost` for our own.
-    pub preset: String,
+    /// Whose tables they are.
+    pub tables: Tables,
     /// The most connections at a time.
     pub connections: u32,
-}
-
-/// Whose tables the directory has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in super::super) enum Preset {
-    Gatepost,
-}
-
-impl Words for Preset {
-    const KIND: &'static str = "\"gatepost\"";
-    const ALL: &'static [(&'static str, Self)] = &[("gatepost", Self::Gatepost)];
 }
 
 pub(in super::super) fn directory(document: &Document<'_>, server: &Server) -> Directory {
     let s = document.section("directory", "The database of domains, users and aliases.");
     let about = "`sqlite:PATH` or `mysql://USER:PASSWORD@HOST/DATABASE`. TLS is required towards another host.";
     let url = s.optional("url", "`sqlite:` and DATA/directory.sqlite", about);
-    let preset = s.get(
-        "preset",
-        Choice(Preset::Gatepost),
-        "Whose tables they are: `gatepost` for our own, made and kept by us. Tables of other programs cannot be read yet.",
-    );
-    let name = Preset::ALL.iter().find(|(_, known)| *known == preset.0).map_or("gatepost", |(name, _)| name);
     Directory {
         url: database(document, url, server, "directory.sqlite"),
-        preset: name.to_owned(),
+        tables: tables(document, &s),
         connections: s.get("connections", Number::<1, 1000>(10), "The most connections to it at a time.").u32(),
     }
 }

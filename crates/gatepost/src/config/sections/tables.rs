@@ -1,0 +1,132 @@
+//! `[directory] preset` and the queries beside it: whose tables the directory
+//! has.
+
+use directory::{Queries, Query, Tables};
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::super::reader::{Document, Section};
+use super::super::value::{Choice, Setting, Words, Wrong, text};
+
+/// Whose tables the directory has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Preset {
+    Gatepost,
+    PostfixAdmin,
+    IspMail,
+    Custom,
+}
+
+impl Words for Preset {
+    const KIND: &'static str = "\"gatepost\", \"postfixadmin\", \"ispmail\" or \"custom\"";
+    const ALL: &'static [(&'static str, Self)] = &[
+        ("gatepost", Self::Gatepost),
+        ("postfixadmin", Self::PostfixAdmin),
+        ("ispmail", Self::IspMail),
+        ("custom", Self::Custom),
+    ];
+}
+
+/// A statement with names in it.
+struct Statement(Query);
+
+impl Setting for Statement {
+    const KIND: &'static str = "an SQL statement";
+
+    fn read(value: &Spanned<DeValue<'_>>) -> Result<Self, Wrong> {
+        Query::parse(text(value)?).map(Self).map_err(|error| Wrong::new(value.span(), error.to_string(), ""))
+    }
+
+    fn show(&self) -> String {
+        String::new()
+    }
+}
+
+pub(in super::super) fn tables(document: &Document<'_>, s: &Section<'_>) -> Tables {
+    let Choice(preset) = s.get(
+        "preset",
+        Choice(Preset::Gatepost),
+        "Whose tables they are: `gatepost` for our own, made and kept by us; `postfixadmin` (version 3) and `ispmail` \
+         for those of PostfixAdmin and of the ISPmail tutorial; `custom` for any others, by the queries below. Tables \
+         of others are read, and nothing but passwords is changed in them.",
+    );
+    let given = given(s);
+    let known = match preset {
+        Preset::Gatepost if given.iter().all(Option::is_none) => return Tables::Own,
+        Preset::Gatepost => {
+            let what = "queries are for another program's tables, and the preset is \"gatepost\"".to_owned();
+            let hint = "preset = \"custom\", or one of the other presets, whose queries these replace".to_owned();
+            document.wrong_key("directory", "preset", what, hint);
+            return Tables::Own;
+        }
+        Preset::PostfixAdmin => Queries::postfixadmin().ok(),
+        Preset::IspMail => Queries::ispmail().ok(),
+        Preset::Custom => None,
+    };
+    let [domain, domains, account, alias, accounts, aliases, set_password] = given;
+    let known = match known {
+        Some(known) => Queries {
+            domain: domain.unwrap_or(known.domain),
+            domains: domains.unwrap_or(known.domains),
+            account: account.unwrap_or(known.account),
+            alias: alias.unwrap_or(known.alias),
+            accounts: accounts.or(known.accounts),
+            aliases: aliases.or(known.aliases),
+            set_password: set_password.or(known.set_password),
+        },
+        None => {
+            let needed = |query: Option<Query>, key: &'static str| {
+                if query.is_none() {
+                    let what = format!("[directory] {key} is missing, and the preset is \"custom\"");
+                    let hint = "docs/configuration.md says what each query must return".to_owned();
+                    document.wrong_key("directory", key, what, hint);
+                }
+                query
+            };
+            let domain = needed(domain, "domain_query");
+            let domains = needed(domains, "domains_query");
+            let account = needed(account, "account_query");
+            let alias = needed(alias, "alias_query");
+            let (Some(domain), Some(domains), Some(account), Some(alias)) = (domain, domains, account, alias) else {
+                return Tables::Own;
+            };
+            Queries { domain, domains, account, alias, accounts, aliases, set_password }
+        }
+    };
+    Tables::Foreign(Box::new(known))
+}
+
+/// The queries in the file, in the order of [`Queries`].
+fn given(s: &Section<'_>) -> [Option<Query>; 7] {
+    let query = |key, about| s.optional::<Statement>(key, "the preset's", about).map(|Statement(query)| query);
+    [
+        query(
+            "domain_query",
+            "The domain `:domain`. Returns `name`, and if there are such things `active`, `alias_of` (another domain), \
+             `catch_all` and `postmaster` (addresses).",
+        ),
+        query(
+            "domains_query",
+            "All domains: what `domain_query` returns, and for lists `comment`, `created`, `accounts` and `aliases` \
+             (how many).",
+        ),
+        query(
+            "account_query",
+            "The account `:address` (also `:local` and `:domain`). Returns `id` (that never changes), `password`, and if \
+             there are such things `address`, `name`, `active`, `quota_bytes`, `created`, `language`, `time_zone`.",
+        ),
+        query(
+            "alias_query",
+            "Where mail to `:address` goes. Returns `target` (several in rows, or with commas between them), and if \
+             there are such things `active` and `exclusive` (1: an account of that address gets a copy only if it is \
+             one of the targets).",
+        ),
+        query("accounts_query", "All accounts, as `account_query`; for `gatepost user list` and `gatepost check`."),
+        query("aliases_query", "All aliases: `address`, and what `alias_query` returns; for `gatepost alias list`."),
+        query(
+            "set_password_query",
+            "Puts the hash `:new` in the place of `:old` for `:address`; where there is none, nobody changes a password \
+             here.",
+        ),
+    ]
+}
