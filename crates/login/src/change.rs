@@ -8,6 +8,7 @@ use mail::{Address, Class, Classified, Secret};
 use thiserror::Error;
 use tracing::{error, info};
 
+use crate::hash::HashError;
 use crate::policy::{Policy, Weakness};
 use crate::{LoginError, Logins, Service};
 
@@ -94,10 +95,13 @@ impl Logins {
     }
 
     async fn replace(&self, proven: &Credentials, new: Secret) -> Result<(), ChangeError> {
-        let hashed = self.hash(new).await.map_err(|_| LoginError::Busy)?;
-        let new = hashed.map_err(|error| {
-            error!(%error, "a new password cannot be hashed");
-            LoginError::Busy
+        let hashed = self.hash_for(new, proven.hash.clone()).await.map_err(|_| LoginError::Busy)?;
+        let new = hashed.map_err(|error| match error {
+            HashError::TooLongForScheme { most } => ChangeError::Weak(Weakness::TooLong { most }),
+            error => {
+                error!(%error, "a new password cannot be hashed");
+                LoginError::Busy.into()
+            }
         })?;
         let replaced = self.directory().store_hash(proven, &new).await;
         match replaced.map_err(ChangeError::NotStored)? {

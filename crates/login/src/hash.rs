@@ -48,6 +48,12 @@ pub enum HashError {
     /// It is longer than 1024 octets.
     #[error("the password is longer than {MAX_PASSWORD} octets")]
     TooLong,
+    /// It is longer than the scheme of the other program's tables takes.
+    #[error("the password is longer than {most} octets")]
+    TooLongForScheme {
+        /// So many octets it may have.
+        most: usize,
+    },
     /// It has a NUL in it, where bcrypt would stop reading.
     #[error("the password has a NUL in it")]
     Nul,
@@ -62,7 +68,7 @@ pub enum HashError {
 impl Classified for HashError {
     fn class(&self) -> Class {
         match self {
-            Self::Empty | Self::TooLong | Self::Nul => Class::Invalid,
+            Self::Empty | Self::TooLong | Self::TooLongForScheme { .. } | Self::Nul => Class::Invalid,
             Self::BadCost | Self::Failed => Class::Internal,
         }
     }

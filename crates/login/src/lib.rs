@@ -6,6 +6,7 @@ mod change;
 mod clock;
 mod common;
 mod hash;
+mod kin;
 mod policy;
 mod pool;
 mod scheme;

@@ -20,7 +20,7 @@ use crate::hash::MAX_PASSWORD;
 /// not be able to stop all logins.
 const MAX_MEMORY_KIB: u32 = 1024 * 1024;
 const MAX_PASSES: u32 = 32;
-const MAX_BCRYPT_COST: u32 = 15;
+pub(crate) const MAX_BCRYPT_COST: u32 = 15;
 const MAX_SHA_ROUNDS: u32 = 1_000_000;
 
 const BASE64: GeneralPurpose = GeneralPurpose::new(

@@ -13,6 +13,7 @@ use tracing::{debug, info, warn};
 
 use crate::Clock;
 use crate::hash::{Cost, HashError, hash_password};
+use crate::kin::hash_like;
 use crate::pool::{Busy, Pool};
 use crate::scheme::{Match, Scheme, check, is_outdated};
 use crate::tally::Tally;
@@ -355,9 +356,24 @@ impl Logins {
     }
 
     /// Hashes a new password.
-    pub(crate) async fn hash(&self, password: Secret) -> Result<Result<StoredHash, HashError>, Busy> {
+    async fn hash(&self, password: Secret) -> Result<Result<StoredHash, HashError>, Busy> {
         let cost = self.settings.cost;
         self.pool.run(move || hash_password(&password, cost)).await
+    }
+
+    /// Hashes a new password for the tables that the old hash is in.
+    pub(crate) async fn hash_for(
+        &self,
+        password: Secret,
+        old: Option<StoredHash>,
+    ) -> Result<Result<StoredHash, HashError>, Busy> {
+        match old.filter(|_| !self.directory.has_own_tables()) {
+            Some(old) => {
+                let cost = self.settings.cost;
+                self.pool.run(move || hash_like(&password, &old, cost)).await
+            }
+            None => self.hash(password).await,
+        }
     }
 
     pub(crate) fn directory(&self) -> &Directory {
