@@ -58,11 +58,11 @@ impl Store {
         }
         let found = self.inner.index.account_by_key(key.source, &key.foreign_key).await?;
         let id = match found {
-            Some(account) if account.removed.is_none() => self.follow(key, account, address, quota).await?,
+            Some(account) if account.removed.is_none() => Box::pin(self.follow(key, account, address, quota)).await?,
             // Whoever asks has not heard of it yet. A directory that was
             // restored may bring it back.
             Some(removed) if !self.free(&removed).await? => return Err(StoreError::NoSuchAccount),
-            _ => self.create(key, address, quota).await?,
+            _ => Box::pin(self.create(key, address, quota)).await?,
         };
         let mut keys = self.inner.keys.lock().unwrap_or_else(PoisonError::into_inner);
         if keys.len() >= REMEMBERED {

@@ -60,9 +60,10 @@ impl Store {
         self.check().await?;
         let mut groups = Vec::with_capacity(to.len());
         for group in to {
-            groups.push(self.plan_group(&spooled, &header, group).await);
+            groups.push(Box::pin(self.plan_group(&spooled, &header, group)).await);
         }
-        self.deliver_planned(spooled, header, groups).await
+        // Whoever delivers has more to remember: this is kept apart.
+        Box::pin(self.deliver_planned(spooled, header, groups)).await
     }
 
     async fn plan_group(&self, spooled: &Spooled, header: &[u8], group: Vec<Delivery>) -> Group<Planned> {

@@ -33,7 +33,7 @@ impl Store {
                 return Ok(outcomes);
             }
             for (mailbox, (count, least)) in needs(places.iter().map(|at| &messages[*at])) {
-                self.promise(mailbox, count, least).await?;
+                Box::pin(self.promise(mailbox, count, least)).await?;
             }
             let again = places.iter().map(|at| messages[*at].clone()).collect();
             for (at, outcome) in places.into_iter().zip(self.inner.index.commit(again).await?) {

@@ -38,7 +38,7 @@ pub(crate) fn publish(
     if owes {
         spooled.owe(Owed { header: header.clone(), deliveries: copies().map(owed).collect() })?;
     }
-    let published = publish_all(staged).and_then(|groups| {
+    let published = publish_all(staged).inspect(|groups| {
         let there = groups.iter().flatten().flatten();
         let failed = groups.iter().any(Result::is_err);
         if owes && failed && there.clone().any(|(_, is_there)| !*is_there) {
@@ -48,7 +48,6 @@ pub(crate) fn publish(
                 tracing::warn!(%error, id = %spooled.id(), "a copy that was not acknowledged may come later");
             }
         }
-        Ok(groups)
     });
     match published {
         // Where nothing is owed the spool file goes here, on this thread.

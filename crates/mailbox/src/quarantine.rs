@@ -53,7 +53,7 @@ impl Store {
                 Err(error) => return Err(self.not_kept(&ids, error.into()).await),
             }
         }
-        match self.deliver_planned(spooled, header, vec![Ok(planned)]).await.map(|mut done| done.pop()) {
+        match Box::pin(self.deliver_planned(spooled, header, vec![Ok(planned)])).await.map(|mut done| done.pop()) {
             Ok(None | Some(Ok(_))) => Ok(ids),
             Ok(Some(Err(error))) | Err(error) => Err(self.not_kept(&ids, error).await),
         }

@@ -85,7 +85,7 @@ impl Store {
         if has() {
             return Ok(());
         }
-        self.measure_room().await;
+        Box::pin(self.measure_room()).await;
         if has() { Ok(()) } else { Err(StoreError::DiskFull("only the reserve is left".to_owned())) }
     }
 

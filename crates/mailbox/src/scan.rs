@@ -88,7 +88,7 @@ impl Store {
     /// [`Store::scan`], where a full disk, or a uidlist that another program has
     /// locked, is no reason to keep from anybody what is known already.
     pub(crate) async fn scan_if_possible(&self, mailbox: &Mailbox, eager: Eager) -> Result<(), StoreError> {
-        match self.scan(mailbox, eager).await {
+        match Box::pin(self.scan(mailbox, eager)).await {
             Err(error) if matches!(error, StoreError::Locked) || self.lacks_room(&error).await => {
                 tracing::debug!(%error, mailbox = %mailbox.id, "what is new in a folder is shown later");
                 Ok(())

@@ -51,9 +51,9 @@ impl Deliverer {
         token: &Token,
     ) -> Outcome {
         match record.decision.disposition {
-            Disposition::Deliver(place) => self.deliver(mode, arrived, envelope, record, place).await,
-            Disposition::RefuseAndKeep => self.refuse_and_keep(arrived, envelope, record, token).await,
-            Disposition::TakeAndKeep => self.take_and_keep(arrived, envelope, record, token).await,
+            Disposition::Deliver(place) => Box::pin(self.deliver(mode, arrived, envelope, record, place)).await,
+            Disposition::RefuseAndKeep => Box::pin(self.refuse_and_keep(arrived, envelope, record, token)).await,
+            Disposition::TakeAndKeep => Box::pin(self.take_and_keep(arrived, envelope, record, token)).await,
             Disposition::Defer => Outcome::Refused(deferral(&record.decision.verdict)),
         }
     }
@@ -78,7 +78,7 @@ impl Deliverer {
         let copies = Copies { hop: &arrived.hop, sender: &envelope.sender, verdict: verdict.as_str(), folder };
         let groups = groups(mode, &envelope.recipients);
         let deliveries = copies.of(&envelope.recipients, &groups);
-        let outcomes = match self.store_each(arrived, deliveries).await {
+        let outcomes = match Box::pin(self.store_each(arrived, deliveries)).await {
             Ok(outcomes) => outcomes,
             Err(refusal) => return Outcome::Refused(refusal),
         };
