@@ -93,9 +93,7 @@ impl Connection {
                     Next::End => return self.say_farewell().await,
                     Next::Quit => {
                         self.write().await?;
-                        if let Some(receipt) = self.receipt.take() {
-                            receipt.confirm();
-                        }
+                        self.receipt.take().map_or((), Receipt::confirm);
                         return self.say_farewell().await;
                     }
                 }
