@@ -93,7 +93,7 @@ impl Connection {
                     Next::End => return self.say_farewell().await,
                     Next::Quit => {
                         self.write().await?;
-                        self.receipt.take().map_or((), Receipt::confirm);
+                        self.receipt.take().into_iter().for_each(Receipt::confirm);
                         return self.say_farewell().await;
                     }
                 }
