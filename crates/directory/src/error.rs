@@ -30,6 +30,9 @@ pub enum DirectoryError {
     /// The setting of this query is missing.
     #[error("[directory] has no {0}_query")]
     NoQuery(&'static str),
+    /// A password of another program's tables is the old one still.
+    #[error("the password of {0} was changed meanwhile, or [directory] set_password_query changes no row")]
+    NotReplaced(Address),
     /// There is no such domain.
     #[error("there is no domain {0}")]
     UnknownDomain(Domain),
@@ -119,6 +122,7 @@ impl DirectoryError {
             Self::BadRow { .. } => "bad_row",
             Self::ForeignTables => "foreign_tables",
             Self::NoQuery(_) => "no_query",
+            Self::NotReplaced(_) => "not_replaced",
             Self::UnknownDomain(_) => "unknown_domain",
             Self::UnknownAccount(_) => "unknown_user",
             Self::UnknownAlias(_) | Self::UnknownTarget { .. } => "unknown_alias",
@@ -149,6 +153,7 @@ impl DirectoryError {
             Self::BadRow { .. } => "Correct the row in the database.".to_owned(),
             Self::ForeignTables => "Use the tool that made the tables, such as PostfixAdmin.".to_owned(),
             Self::NoQuery(name) => format!("Add {name}_query to [directory]; see docs/configuration.md."),
+            Self::NotReplaced(_) => "Try it again.".to_owned(),
             Self::UnknownDomain(domain) => format!("Add it first: gatepost domain add {domain}"),
             Self::UnknownAccount(_) => "See gatepost user list.".to_owned(),
             Self::UnknownAlias(_) => "See gatepost alias list.".to_owned(),

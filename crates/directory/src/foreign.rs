@@ -7,7 +7,7 @@ use sql::{Arg, Row};
 use tracing::warn;
 
 use crate::query::{Query, Values};
-use crate::rows::{Checked, Hosted, Target, bad, usable};
+use crate::rows::{self, Checked, Hosted, Target, bad, usable};
 use crate::tables::Queries;
 use crate::{
     Account, AccountKey, AliasEntry, AliasTarget, Credentials, Directory, DirectoryError, DomainEntry, StoredHash,
@@ -59,7 +59,12 @@ impl Directory {
         address: &Address,
     ) -> Result<Vec<Target>, DirectoryError> {
         let normal = address.normal();
-        let read = |row: &Row| targets(&Fields { row, what: "alias" });
+        let read = |row: &Row| {
+            let fields = Fields { row, what: "alias" };
+            // Collations take 'jörg' for equal to 'jorg'; we do not.
+            let is_it = row.position("address").is_none() || fields.address("address")? == *address;
+            if is_it { targets(&fields, address) } else { Ok(Vec::new()) }
+        };
         let rows = self.ask(&queries.alias, &Values::of(address, &normal), read).await?;
         let (mut good, mut wrong) = (Vec::new(), None);
         for row in rows.into_iter().take(MAX_ROWS) {
@@ -93,9 +98,37 @@ impl Directory {
         let Some(query) = &queries.aliases else { return Err(DirectoryError::NoQuery("aliases")) };
         let read = |row: &Row| {
             let fields = Fields { row, what: "alias" };
-            Ok((fields.address("address")?, targets(&fields)?))
+            let address = fields.address("address")?;
+            let targets = targets(&fields, &address)?;
+            Ok((address, targets))
         };
         let rows = usable(self.ask(query, &Values::default(), read).await?);
+        self.entries(queries, rows).await
+    }
+
+    /// One alias; where no query lists them all, by the one that mail is
+    /// delivered by.
+    pub(crate) async fn foreign_alias(
+        &self,
+        queries: &Queries,
+        address: &Address,
+    ) -> Result<Option<AliasEntry>, DirectoryError> {
+        let entries = match &queries.aliases {
+            Some(_) => self.foreign_aliases(queries).await?,
+            None => {
+                let targets = self.foreign_targets(queries, address).await?;
+                self.entries(queries, vec![(address.clone(), targets)]).await?
+            }
+        };
+        Ok(entries.into_iter().find(|entry| entry.address == *address && !entry.targets.is_empty()))
+    }
+
+    /// Rows of one address, which lie behind each other, as one alias.
+    async fn entries(
+        &self,
+        queries: &Queries,
+        rows: Vec<(Address, Vec<Target>)>,
+    ) -> Result<Vec<AliasEntry>, DirectoryError> {
         let hosted: Vec<Domain> = self.foreign_domains(queries).await?.into_iter().map(|domain| domain.name).collect();
         let mut entries: Vec<AliasEntry> = Vec::new();
         for (address, targets) in rows {
@@ -132,7 +165,12 @@ impl Directory {
         read: impl Fn(&Row) -> Checked<T> + Send + Sync,
     ) -> Result<Vec<Checked<T>>, DirectoryError> {
         let args: Vec<Arg<'_>> = query.args(values);
-        Ok(self.pool().await?.fetch_all(query.sql(), &args, |row| Ok(read(row))).await?)
+        match self.pool().await?.fetch_all(query.sql(), &args, |row| Ok(read(row))).await {
+            // An address in Chinese is in no column of latin1; one in ASCII
+            // could be, and then something is wrong with the query.
+            Err(error) if error.is_of_other_characters() && !values.are_ascii() => Ok(Vec::new()),
+            answer => Ok(answer?),
+        }
     }
 }
 
@@ -229,7 +267,7 @@ fn domain_entry(fields: &Fields<'_>) -> Checked<DomainEntry> {
         catch_all: hosted.catch_all.into_iter().next(),
         postmaster: hosted.postmaster,
         comment: fields.text("comment")?,
-        created: fields.text("created")?.replacen(' ', "T", 1),
+        created: time(&fields.text("created")?),
         accounts: fields.number("accounts")?.unwrap_or(0),
         aliases: fields.number("aliases")?.unwrap_or(0),
     })
@@ -241,9 +279,6 @@ fn account(fields: &Fields<'_>, asked: Option<&Address>) -> Checked<(Account, Op
         _ => fields.address("address")?,
     };
     let hash = fields.optional("password")?.map(StoredHash::new);
-    // Where nothing says when the row was made, the address must be the same
-    // for it to be the same account: an id may be given away again.
-    let created = fields.text("created")?.replacen(' ', "T", 1);
     let account = Account {
         key: key(&fields.required("id")?),
         name: fields.text("name")?,
@@ -252,7 +287,7 @@ fn account(fields: &Fields<'_>, asked: Option<&Address>) -> Checked<(Account, Op
         has_password: hash.is_some(),
         language: fields.text("language")?,
         time_zone: fields.text("time_zone")?,
-        created: if created.is_empty() { address.normal() } else { created },
+        created: time(&fields.text("created")?),
         address,
     };
     Ok((account, hash))
@@ -269,11 +304,20 @@ fn key(id: &str) -> AccountKey {
     AccountKey::new(id.parse().unwrap_or_else(|_| made()))
 }
 
-fn targets(fields: &Fields<'_>) -> Checked<Vec<Target>> {
+/// A time as SQL writes it, in the form of RFC 3339. Tables of others mostly do
+/// not say of which zone it is.
+fn time(text: &str) -> String {
+    let text = text.trim();
+    let of_no_zone = text.len() == 19 && text.as_bytes()[4] == b'-';
+    if of_no_zone { rows::rfc3339(text) } else { text.to_owned() }
+}
+
+fn targets(fields: &Fields<'_>, of: &Address) -> Checked<Vec<Target>> {
     let (active, exclusive) = (fields.yes("active")?, fields.row.position("exclusive").is_some());
     let exclusive = exclusive && fields.yes("exclusive")?;
     let (addresses, _) = addresses(fields, "target")?;
-    Ok(addresses.into_iter().map(|address| Target { address, active, exclusive }).collect())
+    let meant = addresses.into_iter().filter(|address| !is_of_vacation(address, of));
+    Ok(meant.map(|address| Target { address, active, exclusive }).collect())
 }
 
 /// Addresses with commas between them, and the domain of the first `@domain`,
@@ -287,9 +331,7 @@ fn addresses(fields: &Fields<'_>, name: &str) -> Checked<(Vec<Address>, Option<D
             Some(domain) => Domain::parse(domain)
                 .map(|domain| _ = of_domain.get_or_insert(domain))
                 .map_err(|error| error.to_string()),
-            None => Address::parse(one)
-                .map(|address| good.extend(Some(address).filter(|address| !is_of_vacation(address))))
-                .map_err(|error| error.to_string()),
+            None => Address::parse(one).map(|address| good.push(address)).map_err(|error| error.to_string()),
         };
         if let Err(error) = read {
             let error = fields.wrong(name, format!("{one:?}: {error}"));
@@ -301,15 +343,44 @@ fn addresses(fields: &Fields<'_>, name: &str) -> Checked<(Vec<Address>, Option<D
 }
 
 /// `PostfixAdmin` sends a copy of each message of somebody who is away to
-/// `user#example.org@autoreply.example.org`, for a program beside Postfix. Here
-/// it would be an address elsewhere that takes no mail.
-fn is_of_vacation(address: &Address) -> bool {
-    address.domain().as_str().starts_with("autoreply.") && address.local().as_str().contains('#')
+/// `user#example.org@autoreply.example.net`, for a program beside Postfix. Here
+/// it would be an address elsewhere that takes no mail. How that domain is
+/// called is a setting there.
+fn is_of_vacation(address: &Address, of: &Address) -> bool {
+    address.local().as_str().split_once('#') == Some((of.local().as_str(), of.domain().as_str()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times() {
+        let cases = [
+            ("2024-05-06 07:08:09", "2024-05-06T07:08:09Z"),
+            ("2024-05-06T07:08:09Z", "2024-05-06T07:08:09Z"),
+            ("2024-05-06T07:08:09+02:00", "2024-05-06T07:08:09+02:00"),
+            ("1714979289", "1714979289"),
+            ("", ""),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(time(text), expected);
+        }
+    }
+
+    #[test]
+    fn vacations() {
+        let address = |text: &str| Address::parse(text).unwrap();
+        let away = address("away@example.org");
+        for (target, expected) in [
+            ("away#example.org@autoreply.example.org", true),
+            ("away#example.org@vacation.example.net", true),
+            ("other#example.org@autoreply.example.org", false),
+            ("away@example.org", false),
+        ] {
+            assert_eq!(is_of_vacation(&address(target), &away), expected, "{target}");
+        }
+    }
 
     #[test]
     fn keys() {

@@ -120,6 +120,11 @@ impl<'a> Values<'a> {
     pub(crate) fn of(address: &'a Address, normal: &'a str) -> Self {
         Self { address: normal, local: address.local().as_str(), domain: address.domain().as_str(), ..Self::default() }
     }
+
+    /// Whether what is asked for is the same in any character set.
+    pub(crate) fn are_ascii(&self) -> bool {
+        self.address.is_ascii() && self.local.is_ascii() && self.domain.is_ascii()
+    }
 }
 
 /// The length of a quoted text. A quote within it is doubled or, in MySQL,

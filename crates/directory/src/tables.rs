@@ -28,8 +28,9 @@ pub struct Queries {
     /// `[quota_bytes]`, `[active]`, `[created]`, `[language]`, `[time_zone]`.
     pub account: Query,
     /// Where mail to `:address` goes: `target` (several with commas between
-    /// them), `[active]`, `[exclusive]` (an account of the address gets a copy
-    /// only if it is one of the targets).
+    /// them), `[address]` (a row of another one, which a collation takes for the
+    /// same, is left out), `[active]`, `[exclusive]` (an account of the address
+    /// gets a copy only if it is one of the targets).
     pub alias: Query,
     /// All accounts, as `account`; for lists only.
     pub accounts: Option<Query>,
@@ -69,7 +70,7 @@ const POSTFIXADMIN: Texts = Texts {
     account: "SELECT username AS id, username AS address, password, name, active, \
         CASE WHEN quota > 0 THEN quota END AS quota_bytes, CAST(created AS CHAR) AS created \
         FROM mailbox WHERE username = :address",
-    alias: "SELECT goto AS target, active, 1 AS exclusive FROM alias WHERE address = :address",
+    alias: "SELECT address, goto AS target, active, 1 AS exclusive FROM alias WHERE address = :address",
     accounts: "SELECT username AS id, username AS address, password, name, active, \
         CASE WHEN quota > 0 THEN quota END AS quota_bytes, CAST(created AS CHAR) AS created \
         FROM mailbox ORDER BY domain, local_part",
@@ -90,7 +91,7 @@ const ISPMAIL: Texts = Texts {
         FROM virtual_domains d ORDER BY d.name",
     account: "SELECT id, email AS address, password, CASE WHEN quota > 0 THEN quota END AS quota_bytes \
         FROM virtual_users WHERE email = :address",
-    alias: "SELECT destination AS target, 1 AS exclusive FROM virtual_aliases WHERE source = :address ORDER BY id",
+    alias: "SELECT source AS address, destination AS target, 1 AS exclusive FROM virtual_aliases WHERE source = :address ORDER BY id",
     accounts: "SELECT id, email AS address, password, CASE WHEN quota > 0 THEN quota END AS quota_bytes \
         FROM virtual_users ORDER BY domain_id, email",
     aliases: "SELECT source AS address, destination AS target FROM virtual_aliases \

@@ -48,7 +48,8 @@ pub struct Account {
     pub language: String,
     /// Name in the time zone database; empty: the site's.
     pub time_zone: String,
-    /// When the row was made: RFC 3339, UTC.
+    /// When the row was made: RFC 3339, UTC; empty where another program's
+    /// tables do not say it.
     pub created: String,
 }
 
@@ -58,7 +59,10 @@ impl Account {
     /// is restored from yesterday gives the ids of today's accounts away again.
     #[must_use]
     pub fn identity(&self) -> String {
-        identity(self.key, &self.created)
+        // Where nothing says when the row was made, the address must be the
+        // same for it to be the same account: an id may be given away again.
+        let made = if self.created.is_empty() { &self.address.normal() } else { &self.created };
+        identity(self.key, made)
     }
 }
 

@@ -31,7 +31,7 @@ const ISPMAIL: &str = "
     CREATE TABLE virtual_aliases (id int(11) NOT NULL AUTO_INCREMENT, domain_id int(11) NOT NULL, source varchar(100) NOT NULL, destination varchar(100) NOT NULL, PRIMARY KEY (id), FOREIGN KEY (domain_id) REFERENCES virtual_domains(id) ON DELETE CASCADE) ENGINE=InnoDB DEFAULT CHARSET=utf8
     INSERT INTO virtual_domains (id, name) VALUES (1, 'example.org'), (2, 'wild.example')
     INSERT INTO virtual_users (id, domain_id, email, password, quota) VALUES (11, 1, 'alice@example.org', '{PLAIN}secret', 1024000), (12, 1, 'fwd@example.org', '{PLAIN}x', 0), (13, 2, 'carol@wild.example', '{PLAIN}x', 0)
-    INSERT INTO virtual_aliases (domain_id, source, destination) VALUES (1, 'team@example.org', 'alice@example.org'), (1, 'team@example.org', 'fwd@example.org'), (1, 'fwd@example.org', 'alice@example.org'), (1, 'fwd@example.org', 'eve@elsewhere.example'), (2, '@wild.example', 'alice@example.org'), (2, '@wild.example', 'carol@wild.example')
+    INSERT INTO virtual_aliases (domain_id, source, destination) VALUES (1, 'team@example.org', 'alice@example.org'), (1, 'team@example.org', 'fwd@example.org'), (1, 'fwd@example.org', 'alice@example.org'), (1, 'fwd@example.org', 'eve@elsewhere.example'), (1, 'jorg@example.org', 'alice@example.org'), (2, '@wild.example', 'alice@example.org'), (2, '@wild.example', 'carol@wild.example')
 ";
 
 async fn fill(url: &str, rows: &str) -> Pool {
@@ -93,6 +93,8 @@ async fn the_tables_of_postfixadmin() {
         ("shut@example.org", "inactive"),
         ("nobody@example.org", "no such user"),
         ("jörg@example.org", "no such user"),
+        // No character of latin1.
+        ("日本@example.org", "no such user"),
         ("postmaster@example.org", "postmaster"),
         ("alice@alias.example", "alice@example.org"),
         ("nobody@alias.example", "no such user"),
@@ -109,7 +111,7 @@ async fn the_tables_of_postfixadmin() {
     let alice = directory.account(&address("alice@example.org")).await.unwrap();
     assert_eq!(
         (alice.name.as_str(), alice.quota, alice.created.as_str()),
-        ("Alice Ä", Some(1_024_000), "2024-05-06T07:08:09")
+        ("Alice Ä", Some(1_024_000), "2024-05-06T07:08:09Z")
     );
     let away = directory.account(&address("away@example.org")).await.unwrap();
     assert_eq!(away.quota, None);
@@ -146,6 +148,10 @@ async fn the_tables_of_ispmail() {
         ("team@example.org", "alice@example.org >eve@elsewhere.example"),
         ("fwd@example.org", "alice@example.org >eve@elsewhere.example"),
         ("nobody@example.org", "no such user"),
+        ("jorg@example.org", "alice@example.org"),
+        // Whatever the collation says.
+        ("jörg@example.org", "no such user"),
+        ("日本@example.org", "no such user"),
         ("carol@wild.example", "carol@wild.example"),
         ("anybody@wild.example", "alice@example.org carol@wild.example"),
         ("x@elsewhere.example", "foreign"),
@@ -155,7 +161,7 @@ async fn the_tables_of_ispmail() {
     assert_eq!((alice.key.as_i64(), alice.quota), (11, Some(1_024_000)));
     assert_eq!(directory.accounts(Some(&Domain::parse("example.org").unwrap())).await.unwrap().len(), 2);
     let aliases = directory.aliases().await.unwrap();
-    assert_eq!(aliases.len(), 2, "{aliases:?}");
+    assert_eq!(aliases.len(), 3, "{aliases:?}");
     passwords(&directory).await;
     refused(&directory).await;
 }
@@ -185,6 +191,7 @@ async fn refused(directory: &Directory) {
     let errors = [
         directory.change_account(&alice, &change).await.unwrap_err(),
         directory.add_account(&new).await.unwrap_err(),
+        directory.is_free(&new.address).await.unwrap_err(),
         directory.remove_account(&alice).await.unwrap_err(),
         directory.remove_domain(&Domain::parse("example.org").unwrap()).await.unwrap_err(),
         directory.add_alias(&address("x@example.org"), std::slice::from_ref(&alice)).await.unwrap_err(),
@@ -232,6 +239,19 @@ async fn tables_of_ones_own() {
     let error = directory.store_hash(&alice, &StoredHash::new("{PLAIN}y")).await.unwrap_err();
     assert!(matches!(error, DirectoryError::NoQuery("set_password")), "{error:?}");
     assert!(matches!(directory.accounts(None).await, Err(DirectoryError::NoQuery("accounts"))));
+    assert!(matches!(directory.identities().await, Err(DirectoryError::NoQuery("accounts"))));
+    // When its row was made nobody knows; then the address tells it from others.
+    let account = directory.account(&address("alice@example.org")).await.unwrap();
+    assert!(account.created.is_empty() && account.identity().ends_with("@alice@example.org"), "{account:?}");
+    let aliased =
+        Queries { alias: query("SELECT 'alice@example.org' AS target WHERE :local = 'team'"), ..queries.clone() };
+    let aliased = open(&url, aliased).await;
+    assert_eq!(aliased.alias(&address("team@example.org")).await.unwrap().targets.len(), 1);
+    assert!(aliased.alias(&address("other@example.org")).await.unwrap_err().is_missing());
+    let nothing = Queries { set_password: Some(query("UPDATE u SET secret = :new WHERE 1 = 0")), ..queries.clone() };
+    let change = AccountChange { password: Some(StoredHash::new("{PLAIN}y")), ..AccountChange::default() };
+    let error = open(&url, nothing).await.change_account(&address("alice@example.org"), &change).await.unwrap_err();
+    assert!(matches!(error, DirectoryError::NotReplaced(_)), "{error:?}");
 
     // A query that the database does not understand, and one without what it
     // must return, defer mail.

@@ -81,16 +81,21 @@ impl Classified for HashError {
 ///
 /// [`HashError`].
 pub fn hash_password(password: &Secret, cost: Cost) -> Result<StoredHash, HashError> {
-    let bytes = password.expose();
-    match bytes.len() {
-        0 => return Err(HashError::Empty),
-        len if len > MAX_PASSWORD => return Err(HashError::TooLong),
-        _ if bytes.contains(&0) => return Err(HashError::Nul),
-        _ => {}
-    }
+    let bytes = usable(password)?;
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, cost.params()?);
     let hash: PasswordHash = argon2.hash_password(bytes).map_err(|_| HashError::Failed)?;
     Ok(StoredHash::new(format!("{{ARGON2ID}}{hash}")))
+}
+
+/// A password that can be hashed by any scheme.
+pub(crate) fn usable(password: &Secret) -> Result<&[u8], HashError> {
+    let bytes = password.expose();
+    match bytes.len() {
+        0 => Err(HashError::Empty),
+        len if len > MAX_PASSWORD => Err(HashError::TooLong),
+        _ if bytes.contains(&0) => Err(HashError::Nul),
+        _ => Ok(bytes),
+    }
 }
 
 #[cfg(test)]

@@ -2,11 +2,15 @@
 //! read too, and which know what they know.
 
 use argon2::password_hash::{PasswordHasher, try_generate_salt};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use directory::StoredHash;
 use mail::Secret;
 use sha_crypt::ShaCrypt;
+use sha1::Sha1;
+use sha2::{Digest, Sha256, Sha512};
 
-use crate::hash::{Cost, HashError, hash_password};
+use crate::hash::{Cost, HashError, hash_password, usable};
 use crate::scheme::{MAX_BCRYPT_COST, Scheme};
 
 /// What a new bcrypt hash costs at least, as a power of two.
@@ -16,11 +20,25 @@ const MAX_BCRYPT: usize = 71;
 /// Octets of the salt of SHA-crypt: 16 characters. crypt(3) looks at no more.
 const SHA_SALT: usize = 12;
 
-/// Hashes a new password as bcrypt or SHA-crypt where the old hash is one, with
-/// or without a scheme's name in front as before; else as argon2id. Takes some
-/// hundred milliseconds; not for an asynchronous worker.
-pub(crate) fn hash_like(password: &Secret, old: &StoredHash, cost: Cost) -> Result<StoredHash, HashError> {
+/// Hashes a new password as the old one was, with or without a scheme's name in
+/// front as before; as argon2id where the old one is not hashed at all, or in a
+/// way that is not known here. Takes some hundred milliseconds; not for an
+/// asynchronous worker.
+///
+/// # Errors
+///
+/// [`HashError`].
+pub fn hash_like(password: &Secret, old: &StoredHash, cost: Cost) -> Result<StoredHash, HashError> {
+    let bytes = usable(password)?;
     match Scheme::of(old) {
+        Some(Scheme::Argon2) => {
+            let new = hash_password(password, cost)?;
+            let bare = new.expose().strip_prefix("{ARGON2ID}").unwrap_or_default();
+            Ok(StoredHash::new(format!("{}{bare}", front(old, "{ARGON2ID}"))))
+        }
+        Some(Scheme::Ssha1) => salted::<Sha1>(bytes, "{SSHA}"),
+        Some(Scheme::Ssha256) => salted::<Sha256>(bytes, "{SSHA256}"),
+        Some(Scheme::Ssha512) => salted::<Sha512>(bytes, "{SSHA512}"),
         Some(Scheme::Bcrypt) => bcrypt_like(password, old),
         Some(Scheme::ShaCrypt) => {
             let salt = try_generate_salt().map_err(|_| HashError::Failed)?;
@@ -28,7 +46,7 @@ pub(crate) fn hash_like(password: &Secret, old: &StoredHash, cost: Cost) -> Resu
             let hash = hash.map_err(|_| HashError::Failed)?;
             Ok(StoredHash::new(format!("{}{hash}", front(old, "{SHA512-CRYPT}"))))
         }
-        _ => hash_password(password, cost),
+        Some(Scheme::Plain) | None => hash_password(password, cost),
     }
 }
 
@@ -41,6 +59,13 @@ fn bcrypt_like(password: &Secret, old: &StoredHash) -> Result<StoredHash, HashEr
     let cost = fields.unwrap_or(BCRYPT_COST).clamp(BCRYPT_COST, MAX_BCRYPT_COST);
     let parts = bcrypt::non_truncating_hash_with_result(bytes, cost).map_err(|_| HashError::Failed)?;
     Ok(StoredHash::new(format!("{}{}", front(old, "{BLF-CRYPT}"), parts.format_for_version(bcrypt::Version::TwoY))))
+}
+
+/// `base64(digest(password + salt) + salt)`.
+fn salted<D: Digest>(password: &[u8], name: &str) -> Result<StoredHash, HashError> {
+    let salt = try_generate_salt().map_err(|_| HashError::Failed)?;
+    let digest = D::new().chain_update(password).chain_update(salt).finalize();
+    Ok(StoredHash::new(format!("{name}{}", STANDARD.encode([&digest[..], &salt[..]].concat()))))
 }
 
 /// The name in front of the new hash.
@@ -66,6 +91,11 @@ mod tests {
             (format!("{{CRYPT}}{blowfish}"), "{CRYPT}$2y$10$"),
             ("$6$salt$x".to_owned(), "$6$"),
             ("{SHA256-CRYPT}$5$salt$x".to_owned(), "{SHA512-CRYPT}$6$"),
+            ("$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$aGFzaA".to_owned(), "$argon2id$"),
+            ("{ARGON2I}$argon2i$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$aGFzaA".to_owned(), "{ARGON2ID}$argon2id$"),
+            ("{SSHA}x".to_owned(), "{SSHA}"),
+            ("{ssha256}x".to_owned(), "{SSHA256}"),
+            ("{SSHA512}x".to_owned(), "{SSHA512}"),
             ("{PLAIN}old".to_owned(), "{ARGON2ID}$argon2id$"),
             ("what is this".to_owned(), "{ARGON2ID}$argon2id$"),
         ];
@@ -75,6 +105,9 @@ mod tests {
             assert!(new.expose().starts_with(begin) && new.expose().len() < 255, "{old}: {}", new.expose());
             assert_eq!(check(&Secret::from("wandern im regen"), &new), Match::Yes, "{old}");
             assert_eq!(check(&Secret::from("wandern im schnee"), &new), Match::No, "{old}");
+        }
+        for bad in ["", "a\0b"] {
+            assert!(hash_like(&Secret::from(bad), &StoredHash::new("$6$salt$x"), Cost::CHEAP).is_err(), "{bad:?}");
         }
         let long = hash_like(&Secret::from("x".repeat(72).as_str()), &StoredHash::new(blowfish), Cost::CHEAP);
         assert_eq!(long, Err(HashError::TooLongForScheme { most: 71 }));

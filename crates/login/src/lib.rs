@@ -20,6 +20,7 @@ mod verify;
 pub use change::{ChangeError, Changed};
 pub use clock::{Clock, SystemClock};
 pub use hash::{Cost, HashError, hash_password};
+pub use kin::hash_like;
 pub use policy::{Policy, Weakness};
 pub use scheme::{Match, Scheme, check};
 pub use throttle::Limits;

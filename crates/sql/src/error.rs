@@ -56,6 +56,14 @@ pub enum SqlError {
 }
 
 impl SqlError {
+    /// Whether a text was compared with a column whose character set does not
+    /// have its characters (MySQL's 1267): no row can have it.
+    #[must_use]
+    pub fn is_of_other_characters(&self) -> bool {
+        let Self::Failed(sqlx::Error::Database(error)) = self else { return false };
+        error.try_downcast_ref::<MySqlDatabaseError>().is_some_and(|error| error.number() == 1267)
+    }
+
     /// Whether the whole transaction should be tried again.
     #[must_use]
     pub fn is_conflict(&self) -> bool {

@@ -85,6 +85,7 @@ impl Directory {
     /// [`DirectoryError::AccountAlreadyThere`],
     /// [`DirectoryError::AddressIsAlias`].
     pub async fn is_free(&self, address: &Address) -> Result<(), DirectoryError> {
+        self.must_be_own()?;
         self.must_be_hosted(address.domain()).await?;
         match self.account(address).await {
             Ok(account) => return Err(DirectoryError::AccountAlreadyThere(account.address)),
@@ -103,14 +104,13 @@ impl Directory {
     ///
     /// # Errors
     ///
-    /// [`DirectoryError::ForeignTables`] where the tables are another
-    /// program's; of [`mail::Class::Directory`] where the directory cannot be asked.
+    /// [`DirectoryError::NoQuery`] where nothing lists another program's
+    /// accounts; of [`mail::Class::Directory`] where the directory cannot be asked.
     pub async fn identities(&self) -> Result<HashSet<String>, DirectoryError> {
         if let Tables::Foreign(queries) = &self.tables {
             let rows = self.foreign_accounts(queries).await?.into_iter();
             return rows.map(|row| row.map(|(account, _)| account.identity())).collect();
         }
-        self.must_be_own()?;
         let read = |row: &Row| Ok(identity(AccountKey::new(row.int(0)?), &rows::rfc3339(row.text(1)?)));
         // One that were left out would make somebody's mail nobody's.
         self.rows(text::IDENTITIES, &[], read).await?.into_iter().collect()
@@ -121,14 +121,13 @@ impl Directory {
     ///
     /// # Errors
     ///
-    /// [`DirectoryError::ForeignTables`] where the tables are another
-    /// program's; of [`mail::Class::Directory`] where the directory cannot be asked.
+    /// [`DirectoryError::NoQuery`] where nothing lists another program's
+    /// accounts; of [`mail::Class::Directory`] where the directory cannot be asked.
     pub async fn stored_passwords(&self) -> Result<Vec<(Address, StoredHash)>, DirectoryError> {
         if let Tables::Foreign(queries) = &self.tables {
             let rows = usable(self.foreign_accounts(queries).await?).into_iter();
             return Ok(rows.filter_map(|(account, hash)| Some((account.address, hash?))).collect());
         }
-        self.must_be_own()?;
         let read = |row: &Row| {
             let found = rows::address(row.text(0)?, row.text(1)?);
             let stored = StoredHash::new(row.text(2)?);
@@ -234,8 +233,10 @@ impl Directory {
         let unknown = || DirectoryError::UnknownAccount(address.clone());
         let (account, old) = self.foreign_account(queries, address).await?.ok_or_else(unknown)?;
         let old = old.ok_or(DirectoryError::ForeignTables)?;
-        self.foreign_replace(queries, &account.address, (&old, new)).await?;
-        Ok(account)
+        match self.foreign_replace(queries, &account.address, (&old, new)).await? {
+            true => Ok(account),
+            false => Err(DirectoryError::NotReplaced(account.address)),
+        }
     }
 }
 

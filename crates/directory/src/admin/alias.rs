@@ -30,7 +30,7 @@ impl Directory {
     /// [`DirectoryError::UnknownAlias`].
     pub async fn alias(&self, address: &Address) -> Result<AliasEntry, DirectoryError> {
         if let Tables::Foreign(queries) = &self.tables {
-            let entry = self.foreign_aliases(queries).await?.into_iter().find(|entry| entry.address == *address);
+            let entry = self.foreign_alias(queries, address).await?;
             return entry.ok_or_else(|| DirectoryError::UnknownAlias(address.clone()));
         }
         let (domain, local) = key(address);
