@@ -1,7 +1,9 @@
 //! What every answer says to the browser about itself: nothing is run, framed,
 //! guessed or kept.
 
-use axum::extract::Request;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
     X_FRAME_OPTIONS,
@@ -9,6 +11,8 @@ use axum::http::header::{
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
+
+use crate::services::Shared;
 
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; \
     frame-ancestors 'none'";
@@ -26,17 +30,19 @@ const ALWAYS: [(HeaderName, &str); 7] = [
 ];
 
 /// Half a year, for this host alone: we know nothing about others below it.
+/// Not with an authority of our own: where that is made anew, browsers that
+/// remember this would let nobody on to the page with the new certificate.
 const HSTS: &str = "max-age=15768000";
 
-pub(crate) async fn add(request: Request, next: Next) -> Response {
+pub(crate) async fn add(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let is_named = !is_local(host);
+    let is_held_to_tls = shared.services.authority.is_none() && !is_local(host);
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     for (name, value) in ALWAYS {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    if is_named {
+    if is_held_to_tls {
         headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(HSTS));
     }
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));

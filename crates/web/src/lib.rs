@@ -19,9 +19,11 @@ mod report;
 mod services;
 mod texts;
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn;
+use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 
 pub use authority::Authority;
@@ -33,6 +35,7 @@ const MAX_BODY: usize = 8 << 10;
 
 /// All pages. Each request needs a [`Peer`] among its extensions.
 pub fn router(services: Services) -> Router {
+    let shared = services.shared();
     Router::new()
         .route("/", get(home::show))
         .route("/password", get(password::show).post(password::change))
@@ -47,6 +50,6 @@ pub fn router(services: Services) -> Router {
         .fallback(missing::page)
         .method_not_allowed_fallback(missing::method)
         .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(from_fn(headers::add))
-        .with_state(services.shared())
+        .layer(from_fn_with_state(Arc::clone(&shared), headers::add))
+        .with_state(shared)
 }

@@ -158,7 +158,8 @@ struct Listed {
     comment: String,
     users: u64,
     aliases: u64,
-    created: String,
+    /// Null where another program's tables do not say it.
+    created: Option<String>,
 }
 
 impl From<&DomainEntry> for Listed {
@@ -172,7 +173,7 @@ impl From<&DomainEntry> for Listed {
             comment: entry.comment.clone(),
             users: entry.accounts,
             aliases: entry.aliases,
-            created: entry.created.clone(),
+            created: Some(entry.created.clone()).filter(|created| !created.is_empty()),
         }
     }
 }
@@ -206,7 +207,7 @@ impl Row for Details {
     fn cells(&self) -> Vec<String> {
         let mut cells = self.0.cells();
         cells.insert(6, self.0.postmaster.clone().unwrap_or_default());
-        cells.push(self.0.created.clone());
+        cells.push(self.0.created.clone().unwrap_or_else(|| "not known".to_owned()));
         cells.into_iter().map(|cell| if cell.is_empty() { "none".to_owned() } else { cell }).collect()
     }
 }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use directory::Directory;
 use sql::{Row, SqlError};
 
+use super::table::told;
 use crate::config::Config;
 use crate::output::{Exit, Failure, with_causes};
 
@@ -76,7 +77,7 @@ pub fn absolute(path: PathBuf) -> PathBuf {
 /// [`Failure`] where the index or the directory does not answer.
 pub async fn orphans(config: &Config, directory: &Directory) -> Result<Vec<Known>, Failure> {
     let known = accounts(config).await.map_err(|error| away(&error))?;
-    let there = directory.identities().await?;
+    let there = directory.identities().await.map_err(|error| told(&error))?;
     Ok(without_a_row(known, &there))
 }
 

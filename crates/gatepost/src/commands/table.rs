@@ -14,7 +14,7 @@ use crate::output::{Exit, Failure, Format, Output, Row, with_causes};
 /// An error of the directory with its code and what to do about it.
 pub(super) fn told(error: &DirectoryError) -> Failure {
     let exit = match (error, error.class()) {
-        (DirectoryError::Sql(SqlError::Setting(_)), _) => Exit::Usage,
+        (DirectoryError::Sql(SqlError::Setting(_)) | DirectoryError::NoQuery(_), _) => Exit::Usage,
         (_, Class::Missing) => Exit::Missing,
         (_, Class::Directory) => Exit::Database,
         _ => Exit::Failed,
@@ -135,6 +135,14 @@ mod tests {
         for bad in ["", "G", "-1", "1X", "1.2345G", "1..2", "99999999999T", "18446744073709551615", "."] {
             assert!(bad.parse::<Bytes>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_query_that_is_missing_is_told() {
+        let failure = told(&DirectoryError::NoQuery("accounts"));
+        assert_eq!((failure.exit(), failure.code()), (Exit::Usage, "no_query"));
+        assert!(failure.what_to_do().contains("accounts_query"));
+        assert_eq!(told(&DirectoryError::ForeignTables).exit(), Exit::Failed);
     }
 
     #[test]

@@ -7,8 +7,8 @@ mod removal;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use directory::{Account, AccountChange, Directory, NewAccount, StoredHash};
-use login::{Cost, hash_password};
+use directory::{Account, AccountChange, Directory, DirectoryError, NewAccount, StoredHash};
+use login::{Cost, hash_like, hash_password};
 use mail::{Address, Domain};
 use serde::Serialize;
 
@@ -115,7 +115,7 @@ impl Add {
     async fn run(self, directory: &Directory, out: Output) -> Result<(), Failure> {
         // Before anybody types a password for nothing.
         directory.is_free(&self.address).await.map_err(|error| told(&error))?;
-        let password = if self.no_password { None } else { Some(new_password().await?) };
+        let password = if self.no_password { None } else { Some(new_password(None).await?) };
         let quota = self.quota.and_then(|quota| quota.0).map(|bytes| bytes.0);
         let new = NewAccount { address: self.address, password, name: self.name, quota };
         let account = directory.add_account(&new).await.map_err(|error| told(&error))?;
@@ -128,24 +128,41 @@ impl Change {
         if self.active.is_none() && self.name.is_none() && self.quota.is_none() && !self.password {
             return Err(Failure::usage("nothing to change was given").hint("See gatepost user change --help."));
         }
-        directory.account(&self.address).await.map_err(|error| told(&error))?;
+        let present = self.present(directory).await.map_err(|error| told(&error))?;
         let change = AccountChange {
             active: self.active.map(YesNo::is_yes),
             name: self.name,
             quota: self.quota.map(|quota| quota.0.map(|bytes| bytes.0)),
-            password: if self.password { Some(new_password().await?) } else { None },
+            password: if self.password { Some(new_password(present).await?) } else { None },
         };
         let account = directory.change_account(&self.address, &change).await.map_err(|error| told(&error))?;
         changed(out, &Listed::from(&account), &format!("user {} changed", account.address))
     }
+
+    /// The present hash where a new one must be of its kind, since another
+    /// program reads it too. What is refused is refused before anybody types a
+    /// password.
+    async fn present(&self, directory: &Directory) -> Result<Option<StoredHash>, DirectoryError> {
+        let account = directory.account(&self.address).await?;
+        if directory.has_own_tables() {
+            return Ok(None);
+        }
+        let only_password = self.active.is_none() && self.name.is_none() && self.quota.is_none();
+        let present = directory.credentials(&account.address).await?.and_then(|found| found.hash);
+        present.filter(|_| only_password).map(Some).ok_or(DirectoryError::ForeignTables)
+    }
 }
 
-/// Reads and hashes a password, both where blocking hurts nobody.
-async fn new_password() -> Result<StoredHash, Failure> {
-    let work = || {
+/// Reads and hashes a password, both where blocking hurts nobody; as `like` is
+/// hashed, if it is given.
+async fn new_password(like: Option<StoredHash>) -> Result<StoredHash, Failure> {
+    let work = move || {
         let password = password::read()?;
-        hash_password(&password, Cost::default())
-            .map_err(|error| Failure::new(Exit::Failed, "password", error.to_string()))
+        let hashed = match &like {
+            Some(like) => hash_like(&password, like, Cost::default()),
+            None => hash_password(&password, Cost::default()),
+        };
+        hashed.map_err(|error| Failure::new(Exit::Failed, "password", error.to_string()))
     };
     tokio::task::spawn_blocking(work).await.map_err(|error| Failure::failed(error.to_string()))?
 }
@@ -161,7 +178,8 @@ struct Listed {
     has_password: bool,
     language: Option<String>,
     time_zone: Option<String>,
-    created: String,
+    /// Null where another program's tables do not say it.
+    created: Option<String>,
 }
 
 impl From<&Account> for Listed {
@@ -176,7 +194,7 @@ impl From<&Account> for Listed {
             has_password: account.has_password,
             language: set(&account.language),
             time_zone: set(&account.time_zone),
-            created: account.created.clone(),
+            created: set(&account.created),
         }
     }
 }
@@ -213,7 +231,7 @@ impl Row for Details {
         let or_default = |text: &Option<String>| text.clone().unwrap_or_else(|| "as the site".to_owned());
         cells.push(or_default(&self.listed.language));
         cells.push(or_default(&self.listed.time_zone));
-        cells.push(self.listed.created.clone());
+        cells.push(self.listed.created.clone().unwrap_or_else(|| "not known".to_owned()));
         cells.push(self.maildir.as_ref().map_or_else(|| "none yet".to_owned(), |path| path.display().to_string()));
         cells
     }

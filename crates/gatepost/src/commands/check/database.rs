@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use directory::{AliasEntry, Directory, DirectoryError, Resolution, Settings};
+use directory::{AliasEntry, Directory, DirectoryError, Resolution, Settings, Tables};
 use tokio::time::timeout;
 
 use super::{Finding, counted, maildirs, passwords, some};
@@ -25,9 +25,9 @@ pub(super) async fn directory(config: &Config) -> Vec<Finding> {
     let settings = Settings { sql: impatient(settings.sql), ..settings };
     let asked = async {
         let directory = Directory::open(&settings).await?;
-        let aliases = directory.aliases().await?;
+        let aliases = aliases(&directory).await?;
         let people = people(config, &directory).await?;
-        let answer = (directory.active_domains().await?, dead_ends(&directory, &aliases).await?, aliases, people);
+        let answer = (directory.active_domains().await?, aliases, people);
         directory.close().await;
         Ok::<_, DirectoryError>(answer)
     };
@@ -36,28 +36,44 @@ pub(super) async fn directory(config: &Config) -> Vec<Finding> {
         Ok(Err(error)) => vec![away(name, url, &with_causes(&error))],
         Ok(Ok((domains, ..))) if domains.is_empty() => {
             let message = format!("{url}: it answers, but there is no active domain: every recipient is told 451");
-            vec![Finding::warn(name, message, "gatepost domain add example.org")]
+            let hint = match config.directory.tables {
+                Tables::Own => "gatepost domain add example.org",
+                Tables::Foreign(_) => "is [directory] url right, and does domains_query find the domains?",
+            };
+            vec![Finding::warn(name, message, hint)]
         }
-        Ok(Ok((domains, dead, list, people))) => {
+        Ok(Ok((domains, aliases, people))) => {
             let message = format!("{url}: it answers, {}", counted(domains.len(), "active domain"));
-            let mut findings = vec![Finding::ok(name, message), aliases(&list)];
-            findings.extend(astray(&dead));
-            findings.extend(people);
-            findings
+            std::iter::once(Finding::ok(name, message)).chain(aliases).chain(people).collect()
         }
     }
 }
 
+/// Whether mail to each alias reaches somebody.
+async fn aliases(directory: &Directory) -> Result<Vec<Finding>, DirectoryError> {
+    let Some(list) = listed(directory.aliases().await)? else { return Ok(vec![not_listed("aliases")]) };
+    let dead = dead_ends(directory, &list).await?;
+    Ok(std::iter::once(outside(&list)).chain(astray(&dead)).collect())
+}
+
 /// Whether the users can log in, and whether all mail has its user.
 async fn people(config: &Config, directory: &Directory) -> Result<Vec<Finding>, DirectoryError> {
-    let stored = match directory.stored_passwords().await {
-        // What is in another program's tables is that program's business.
-        Err(DirectoryError::ForeignTables) => return Ok(Vec::new()),
-        stored => stored?,
-    };
+    let Some(stored) = listed(directory.stored_passwords().await)? else { return Ok(vec![not_listed("accounts")]) };
     // Verifying a password keeps a processor busy.
     let judged = tokio::task::spawn_blocking(move || passwords::judge(&stored)).await.ok();
     Ok(judged.into_iter().chain(maildirs::without_user(config, directory).await).collect())
+}
+
+/// Mail is delivered and read without the queries that only list.
+fn listed<T>(asked: Result<T, DirectoryError>) -> Result<Option<T>, DirectoryError> {
+    match asked {
+        Err(DirectoryError::NoQuery(_)) => Ok(None),
+        asked => asked.map(Some),
+    }
+}
+
+fn not_listed(what: &'static str) -> Finding {
+    Finding::ok(what, format!("not looked at: [directory] has no {what}_query"))
 }
 
 /// Aliases with a target in a domain of ours where nobody gets the mail: a
@@ -84,10 +100,10 @@ fn astray(dead: &[String]) -> Option<Finding> {
 }
 
 /// Mail cannot be sent yet, so an alias to the outside gets no mail.
-fn aliases(list: &[AliasEntry]) -> Finding {
+fn outside(list: &[AliasEntry]) -> Finding {
     let name = "aliases";
-    let outside = |entry: &&AliasEntry| entry.targets.iter().any(|target| target.active && target.outside);
-    let outside: Vec<String> = list.iter().filter(outside).map(|entry| entry.address.to_string()).collect();
+    let leads = |entry: &&AliasEntry| entry.targets.iter().any(|target| target.active && target.outside);
+    let outside: Vec<String> = list.iter().filter(leads).map(|entry| entry.address.to_string()).collect();
     if outside.is_empty() {
         return Finding::ok(name, format!("{} aliases, none leads outside", list.len()));
     }
@@ -161,6 +177,34 @@ mod tests {
         assert_eq!((finding.status, astray(&[]).is_none()), (Status::Warn, true), "{finding:?}");
     }
 
+    #[tokio::test]
+    async fn tables_of_others_without_lists() {
+        let dir = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", dir.path().join("d.db").display());
+        let text = format!(
+            "[server]\nhostname = \"mx.example.org\"\n[directory]\nurl = \"{url}\"\npreset = \"custom\"\n\
+             domain_query = \"SELECT 'a.example' AS name WHERE :domain = 'a.example'\"\n\
+             domains_query = \"SELECT 'a.example' AS name WHERE 1 = NUMBER\"\n\
+             account_query = \"SELECT 1 AS id, 'x' AS password WHERE :local = 'alice'\"\n\
+             alias_query = \"SELECT 'alice@a.example' AS target WHERE :local = 'info'\"\n"
+        );
+        drop(Directory::open(&directory::Settings::new(url)).await.unwrap());
+        let look = async |number: &str| {
+            let config = Config::parse(&text.replace("NUMBER", number), std::path::Path::new("gatepost.toml")).unwrap();
+            directory(&config).await
+        };
+        let findings = look("1").await;
+        let names: Vec<_> = findings.iter().map(|finding| (finding.name, finding.status)).collect();
+        assert_eq!(
+            names,
+            [("directory", Status::Ok), ("aliases", Status::Ok), ("accounts", Status::Ok)],
+            "{findings:?}"
+        );
+        assert!(findings[2].message.contains("no accounts_query"), "{findings:?}");
+        let empty = look("2").await;
+        assert!(empty[0].status == Status::Warn && empty[0].hint.contains("domains_query"), "{empty:?}");
+    }
+
     #[test]
     fn aliases_that_lead_outside() {
         let target =
@@ -174,7 +218,7 @@ mod tests {
             (vec![entry(vec![target("a@elsewhere.example", (true, true))]); 7], Status::Warn),
         ];
         for (list, status) in cases {
-            let finding = aliases(&list);
+            let finding = outside(&list);
             assert_eq!(finding.status, status, "{finding:?}");
             assert_eq!(list.len() > 5, finding.message.contains("and 2 more"));
         }

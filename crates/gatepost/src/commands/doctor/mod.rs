@@ -12,6 +12,7 @@ use mail::Domain;
 use serde::Serialize;
 
 use super::check::Status;
+use super::table::told;
 use crate::config::{Config, Listen};
 use crate::output::{Exit, Failure, Format, Output};
 
@@ -87,7 +88,7 @@ async fn hosted(domain: &Domain, directory: &Directory) -> Result<Finding, Failu
         Err(error) if error.is_missing() => {
             (Status::Fail, "not there", format!("its mail is refused: gatepost domain add {domain}"))
         }
-        Err(error) => return Err(error.into()),
+        Err(error) => return Err(told(&error)),
     };
     let expected = "an active domain".to_owned();
     Ok(Finding { name: domain.to_string(), kind: "directory", status, found: vec![found.to_owned()], expected, hint })

@@ -118,7 +118,8 @@ fn given(s: &Section<'_>) -> [Option<Query>; 7] {
         query(
             "alias_query",
             "Where mail to `:address` goes. Returns `target` (several in rows, or with commas between them), and if \
-             there are such things `active` and `exclusive` (1: an account of that address gets a copy only if it is \
+             there are such things `address` (best always: MySQL takes `jörg` for equal to `jorg`, and such a row is \
+             left out), `active` and `exclusive` (1: an account of that address gets a copy only if it is \
              one of the targets).",
         ),
         query("accounts_query", "All accounts, as `account_query`; for `gatepost user list` and `gatepost check`."),
