@@ -120,13 +120,13 @@ impl Ending {
             }
         };
         let judged = start.elapsed();
-        let Some(carrying) = ticket.carry(keys.clone()) else {
+        let Some(carrying) = ticket.carry(keys) else {
+            tracing::info!(id = %arrived.hop.id, "nobody waits any more, or this very message came twice at a time");
             return self.without_work(Outcome::Refused(reply::internal_error()));
         };
         let start = Instant::now();
         let outcome = self.deliverer.carry_out(moment.mode, arrived, envelope, &record, &moment.token).await;
-        carrying.done(&outcome);
-        let receipt = self.retries.receipt(&keys, &outcome);
+        let receipt = carrying.done(&outcome);
         Ended { outcome, receipt, judged: Some((record, judged)), carried_out: start.elapsed() }
     }
 

@@ -33,14 +33,15 @@ pub struct Retries {
 /// What became of one recipient's copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Known {
-    /// It is being delivered, and nobody waits for that any more.
+    /// It is being delivered: for a sender who waits for that, or for one who
+    /// did not wait long enough.
     UnderWay,
     /// It was delivered; this is what would have been said.
     Delivered(Text),
 }
 
 /// A message and its recipients, in the order of RCPT.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Keys(pub(crate) Vec<[u8; 32]>);
 
 /// A delivery that is remembered from now on, since its sender does not know of
@@ -65,10 +66,17 @@ impl Retries {
         keys.0.iter().map(|key| ledger.get(key, now).cloned()).collect()
     }
 
-    /// Nobody waits any more; it may be delivered or not.
-    pub(crate) fn hold(&self, keys: &Keys) {
+    /// From now on these are being delivered; not where one of them is known
+    /// already, since its sender may have come again while the first delivery
+    /// was still under way. In one step, so that of two only one goes on.
+    #[must_use]
+    pub(crate) fn claim(&self, keys: &Keys) -> bool {
         let (mut ledger, now) = (self.ledger(), self.begin.elapsed());
-        keys.0.iter().for_each(|key| ledger.put(*key, Known::UnderWay, now));
+        let is_free = keys.0.iter().all(|key| ledger.get(key, now).is_none());
+        if is_free {
+            keys.0.iter().for_each(|key| ledger.put(*key, Known::UnderWay, now));
+        }
+        is_free
     }
 
     /// It was not delivered after all.
@@ -77,7 +85,7 @@ impl Retries {
         keys.0.iter().for_each(|key| ledger.remove(key));
     }
 
-    /// Remembers the recipients that got it.
+    /// Remembers the recipients that got it, and forgets the others.
     pub(crate) fn receipt(&self, keys: &Keys, outcome: &Outcome) -> Receipt {
         let taken: Vec<Option<&Text>> = match outcome {
             Outcome::Accepted(text) => vec![Some(text); keys.0.len()],
@@ -86,6 +94,7 @@ impl Retries {
         };
         let (mut ledger, now) = (self.ledger(), self.begin.elapsed());
         let mut delivered = Vec::new();
+        keys.0.iter().for_each(|key| ledger.remove(key));
         for (key, text) in keys.0.iter().zip(taken) {
             if let Some(text) = text {
                 ledger.put(*key, Known::Delivered(text.clone()), now);
@@ -106,6 +115,11 @@ impl Retries {
 }
 
 impl Receipt {
+    /// How many recipients got it.
+    pub(crate) fn delivered(&self) -> usize {
+        self.delivered.len()
+    }
+
     /// The sender knows: what he sends from now on is another message.
     pub fn confirm(self) {
         self.retries.forget(&Keys(self.delivered));
@@ -172,10 +186,19 @@ mod tests {
         let _unsure = retries.receipt(&keys, &Outcome::Each(vec![Err(smtp::reply::over_quota()), Ok(text("x"))]));
         assert_eq!(retries.known(&keys), [None, Some(Known::Delivered(text("x")))]);
         assert_eq!(keys.fresh(&retries.known(&keys)), Keys(vec![[1; 32]]));
-        retries.hold(&keys);
-        assert_eq!(retries.known(&keys), [Some(Known::UnderWay), Some(Known::UnderWay)]);
+        assert!(!retries.claim(&keys), "one of them is known");
+        assert_eq!(retries.known(&keys)[0], None, "all or none");
         retries.forget(&keys);
-        assert_eq!(retries.known(&keys), [None, None]);
+        assert!(retries.claim(&keys) && !retries.claim(&keys), "once");
+        assert_eq!(retries.known(&keys), [Some(Known::UnderWay), Some(Known::UnderWay)]);
+        let _partly = retries.receipt(&keys, &Outcome::Each(vec![Err(smtp::reply::over_quota()), Ok(text("x"))]));
+        assert_eq!(retries.known(&keys), [None, Some(Known::Delivered(text("x")))]);
+    }
+
+    #[test]
+    fn a_recipient_who_was_named_twice_is_no_retry() {
+        let retries = Retries::default();
+        assert!(retries.claim(&Keys(vec![[1; 32], [1; 32]])));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use smtp::Outcome;
 
-use crate::retries::{Keys, Retries};
+use crate::retries::{Keys, Receipt, Retries};
 
 /// Shared by whoever waits and whoever does the work.
 #[derive(Debug, Clone)]
@@ -15,18 +15,18 @@ pub struct Ticket {
     retries: Retries,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     /// Nothing was delivered yet.
     Before,
     /// It is being delivered.
-    Carrying(Keys),
+    Carrying,
     /// It is over.
     Over,
     /// Nobody waits, and nothing was delivered: nothing will be.
     GivenUp,
     /// Nobody waits, and it goes on.
-    Alone(Keys),
+    Alone,
 }
 
 /// What giving up came to.
@@ -51,30 +51,24 @@ impl Ticket {
     #[must_use]
     pub fn give_up(&self) -> GivenUp {
         let mut stage = self.stage();
-        match std::mem::replace(&mut *stage, Stage::GivenUp) {
-            Stage::Before | Stage::GivenUp => GivenUp::Yes,
-            Stage::Carrying(keys) | Stage::Alone(keys) => {
-                self.retries.hold(&keys);
-                *stage = Stage::Alone(keys);
-                GivenUp::Yes
-            }
-            Stage::Over => {
-                *stage = Stage::Over;
-                GivenUp::TooLate
-            }
-        }
+        let (next, given_up) = match *stage {
+            Stage::Before | Stage::GivenUp => (Stage::GivenUp, GivenUp::Yes),
+            Stage::Carrying | Stage::Alone => (Stage::Alone, GivenUp::Yes),
+            Stage::Over => (Stage::Over, GivenUp::TooLate),
+        };
+        *stage = next;
+        given_up
     }
 
-    /// The last moment to turn back: `None` where nobody waits any more.
+    /// The last moment to turn back: `None` where nobody waits any more, or
+    /// where the same message is being delivered or was meanwhile.
     pub(crate) fn carry(&self, keys: Keys) -> Option<Carrying> {
         let mut stage = self.stage();
-        match &*stage {
-            Stage::Before => {
-                *stage = Stage::Carrying(keys);
-                Some(Carrying(self.clone()))
-            }
-            _ => None,
+        if *stage != Stage::Before || !self.retries.claim(&keys) {
+            return None;
         }
+        *stage = Stage::Carrying;
+        Some(Carrying { ticket: self.clone(), keys: Some(keys) })
     }
 
     fn stage(&self) -> MutexGuard<'_, Stage> {
@@ -84,29 +78,35 @@ impl Ticket {
 
 /// A delivery under way. Dropping it says that it failed.
 #[derive(Debug)]
-pub(crate) struct Carrying(Ticket);
+pub(crate) struct Carrying {
+    ticket: Ticket,
+    keys: Option<Keys>,
+}
 
 impl Carrying {
-    /// It is done. Where nobody waits for the outcome it is remembered here.
-    pub(crate) fn done(self, outcome: &Outcome) {
-        let ticket = &self.0;
-        let mut stage = ticket.stage();
-        if let Stage::Alone(keys) = &*stage {
-            ticket.retries.forget(keys);
-            let _stays = ticket.retries.receipt(keys, outcome);
-            tracing::warn!(?outcome, "a message was carried out after its sender was told to come again");
+    /// It is done, and remembered until the receipt is confirmed: for ever so
+    /// long where nobody waits for it.
+    pub(crate) fn done(mut self, outcome: &Outcome) -> Receipt {
+        let keys = self.keys.take().unwrap_or_default();
+        let mut stage = self.ticket.stage();
+        let receipt = self.ticket.retries.receipt(&keys, outcome);
+        if *stage == Stage::Alone {
+            // Not the outcome itself: the link in a refusal is a secret.
+            let delivered = receipt.delivered();
+            tracing::warn!(delivered, "a message was carried out after its sender was told to come again");
         }
         *stage = Stage::Over;
+        drop(stage);
+        receipt
     }
 }
 
 impl Drop for Carrying {
     fn drop(&mut self) {
-        let mut stage = self.0.stage();
-        if let Stage::Alone(keys) = &*stage {
-            self.0.retries.forget(keys);
+        if let Some(keys) = &self.keys {
+            self.ticket.retries.forget(keys);
         }
-        *stage = Stage::Over;
+        *self.ticket.stage() = Stage::Over;
     }
 }
 
@@ -141,11 +141,11 @@ mod tests {
             let ticket = Ticket::new(retries.clone());
             let carrying = ticket.carry(keys()).unwrap();
             assert!(ticket.carry(keys()).is_none(), "once");
-            assert_eq!(retries.known(&keys()), [None]);
+            assert_eq!(ticket.give_up(), GivenUp::Yes);
             assert_eq!(ticket.give_up(), GivenUp::Yes);
             assert_eq!(retries.known(&keys()), [Some(Known::UnderWay)]);
             match &outcome {
-                Some(outcome) => carrying.done(outcome),
+                Some(outcome) => drop(carrying.done(outcome)),
                 None => drop(carrying),
             }
             assert_eq!(retries.known(&keys()), [known], "{outcome:?}");
@@ -156,8 +156,28 @@ mod tests {
     fn what_is_over_cannot_be_given_up() {
         let retries = Retries::default();
         let ticket = Ticket::new(retries.clone());
-        ticket.carry(keys()).unwrap().done(&accepted());
+        let receipt = ticket.carry(keys()).unwrap().done(&accepted());
         assert_eq!(ticket.give_up(), GivenUp::TooLate);
-        assert_eq!(retries.known(&keys()), [None], "whoever waits has the receipt");
+        receipt.confirm();
+        assert_eq!(retries.known(&keys()), [None]);
+    }
+
+    #[test]
+    fn of_two_with_the_same_message_one_is_carried() {
+        let retries = Retries::default();
+        let (one, other) = (Ticket::new(retries.clone()), Ticket::new(retries.clone()));
+        let carrying = one.carry(keys()).unwrap();
+        assert!(other.carry(keys()).is_none(), "it is under way");
+        let receipt = carrying.done(&accepted());
+        assert!(other.carry(keys()).is_none(), "it is there, and its sender may not know");
+        receipt.confirm();
+        assert!(other.carry(keys()).is_some(), "he knows, and means another one");
+    }
+
+    #[test]
+    fn what_cannot_be_told_apart_is_carried_each_time() {
+        let retries = Retries::default();
+        let tickets = [Ticket::new(retries.clone()), Ticket::new(retries)];
+        assert!(tickets.iter().all(|ticket| ticket.carry(Keys::default()).is_some()));
     }
 }

@@ -2,12 +2,14 @@
 //! without its sender knowing, or nobody waits for it any more.
 
 use std::future::{Future, pending, ready};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use avscan_client::Message;
+use avscan_client::{Message, Scan};
 use mailbox::RefusedFor;
 use smtp::{Mode, Outcome};
+use tokio::sync::Notify;
 use transaction::{Ended, Ending, Examination, Examiner, GivenUp, Moment, Ticket};
 use verdict::Arrival;
 
@@ -94,6 +96,42 @@ async fn a_retry_of_what_was_delivered_leaves_no_second_copy() {
         assert_eq!(outcome(&world.decide(&ending, &[to], message).await.outcome), "ok");
         assert_eq!(world.mail(name, "").len(), count, "{to}");
     }
+}
+
+/// A sender who waits for less time than judging takes comes again before his
+/// first message is delivered.
+#[tokio::test]
+async fn a_retry_that_overtakes_leaves_no_second_copy() {
+    struct Slow {
+        reached: Notify,
+        goes_on: Notify,
+    }
+    impl Examiner for Slow {
+        fn examine(&self, _: Message) -> Examination<'_> {
+            Box::pin(async {
+                self.reached.notify_one();
+                self.goes_on.notified().await;
+                Ok(Scan { outcome: avscan_client::Outcome::Clean, took: Duration::ZERO })
+            })
+        }
+    }
+    let (world, alice) = (World::new().await, ["alice@example.org"]);
+    let scanner = Arc::new(Slow { reached: Notify::new(), goes_on: Notify::new() });
+    let quick = world.ending();
+    let mut slow = quick.clone();
+    slow.judge.scanner = Some(scanner.clone());
+    let mut second = pin!(world.decide(&slow, &alice, MESSAGE));
+    tokio::select! {
+        ended = &mut second => panic!("{ended:?}"),
+        // It is judged, and knows of no other.
+        () = scanner.reached.notified() => {}
+    }
+    let first = world.decide(&quick, &alice, MESSAGE).await;
+    assert_eq!((outcome(&first.outcome), world.mail("alice", "").len()), ("ok".to_owned(), 1));
+    scanner.goes_on.notify_one();
+    assert_eq!(outcome(&second.await.outcome), "451 4.3.0", "the next time he hears that it is there");
+    assert_eq!((world.mail("alice", "").len(), world.spooled()), (1, 0));
+    assert_eq!(world.decide(&quick, &alice, MESSAGE).await.outcome, first.outcome);
 }
 
 /// Alarms without a date are one each.
