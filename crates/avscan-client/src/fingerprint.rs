@@ -42,6 +42,11 @@ impl Fingerprint {
         self.files.keys().map(String::as_str)
     }
 
+    /// How large they are together.
+    pub(crate) fn octets(&self) -> u64 {
+        self.files.values().fold(0, |sum, (octets, _)| sum.saturating_add(*octets))
+    }
+
     /// The names of the files that are new, different or gone since then.
     #[must_use]
     pub fn changes_since(&self, then: &Self) -> Vec<String> {

@@ -49,8 +49,12 @@ impl Store {
         let good = store.good().map(|set| set.folder.clone());
         for entry in fs::read_dir(folder)?.flatten() {
             let path = entry.path();
-            if is_set(&path) && Some(&path) != good.as_ref() {
-                fs::remove_dir_all(path)?;
+            if is_set(&path)
+                && Some(&path) != good.as_ref()
+                && let Err(error) = fs::remove_dir_all(&path)
+            {
+                // It costs room, but is in nobody's way.
+                tracing::warn!(%error, folder = %path.display(), "an old copy of the signatures stays");
             }
         }
         Ok(store)
@@ -78,6 +82,7 @@ impl Store {
         {
             return Ok(good);
         }
+        enough_room(&self.folder, before.octets())?;
         let set = Arc::new(Set { folder: self.make(worker)?, keep: AtomicBool::new(false) });
         let mut stale: Vec<_> = before.names().map(str::to_owned).collect();
         for _ in 0..ROUNDS {
@@ -111,9 +116,12 @@ impl Store {
             _ => symlink(name, &new)?,
         }
         fs::rename(&new, self.folder.join(GOOD))?;
-        File::open(&self.folder)?.sync_all()?;
+        // The link names it from here on, whatever fails behind it.
         set.keep.store(true, Ordering::SeqCst);
-        if let Some(old) = good.replace(Arc::clone(set)) {
+        let old = good.replace(Arc::clone(set));
+        // After a power cut the link may be the old one, until it is synced.
+        File::open(&self.folder)?.sync_all()?;
+        if let Some(old) = old {
             // A worker may be loading it right now: the last one removes it.
             old.keep.store(false, Ordering::SeqCst);
         }
@@ -153,6 +161,20 @@ fn is_set(path: &Path) -> bool {
     path.file_name().and_then(|name| name.to_str()).is_some_and(|name| {
         name.strip_prefix(SET).and_then(|rest| rest.strip_prefix('.')).is_some_and(|rest| !rest.contains('/'))
     })
+}
+
+/// The disk is the one that mail is spooled on: beside a copy there must stay
+/// room for as much again.
+fn enough_room(folder: &Path, octets: u64) -> io::Result<()> {
+    let disk = rustix::fs::statvfs(folder)?;
+    if leaves_room(octets, disk.f_bavail.saturating_mul(disk.f_frsize)) {
+        return Ok(());
+    }
+    Err(io::Error::new(io::ErrorKind::StorageFull, "too little room on the disk for a copy"))
+}
+
+fn leaves_room(octets: u64, free: u64) -> bool {
+    octets.saturating_mul(2) <= free
 }
 
 /// Copies these files, each with its time; one that is gone is removed.
@@ -249,6 +271,33 @@ mod tests {
         assert!(Arc::ptr_eq(&set, &store.copy(&signatures, 2).unwrap()));
         fs::remove_file(signatures.join("a.ndb")).unwrap();
         assert!(!Arc::ptr_eq(&set, &store.copy(&signatures, 3).unwrap()));
+    }
+
+    #[test]
+    fn a_copy_leaves_room_for_mail() {
+        for (octets, free, expected) in [(0, 0, true), (5, 10, true), (6, 10, false), (u64::MAX, u64::MAX - 1, false)] {
+            assert_eq!(leaves_room(octets, free), expected, "{octets} of {free}");
+        }
+        let (_guard, signatures, kept) = folders();
+        let store = Store::open(&kept).unwrap();
+        // Larger than any disk, and nothing on it.
+        File::create(signatures.join("huge.ndb")).unwrap().set_len(1 << 42).unwrap();
+        assert_eq!(store.copy(&signatures, 1).unwrap_err().kind(), io::ErrorKind::StorageFull);
+        assert_eq!(sets(&kept), 0);
+    }
+
+    #[test]
+    fn a_link_that_cannot_be_replaced_leaves_the_old_set() {
+        let (_guard, signatures, kept) = folders();
+        let store = Store::open(&kept).unwrap();
+        store.keep(&store.copy(&signatures, 1).unwrap()).unwrap();
+        fs::write(signatures.join("a.ndb"), "second").unwrap();
+        let second = store.copy(&signatures, 2).unwrap();
+        fs::create_dir(kept.join("good.new")).unwrap();
+        assert!(store.keep(&second).is_err());
+        drop(second);
+        assert_eq!((content(&store.good().unwrap()), sets(&kept)), ("one".to_owned(), 1));
+        assert_eq!(content(&Store::read(&kept).good().unwrap()), "one");
     }
 
     #[test]

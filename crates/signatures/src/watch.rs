@@ -65,7 +65,7 @@ pub async fn watch(sets: &impl Sets, ticker: &mut impl Ticker) {
         }
         match watcher.tick(folder, now) {
             Step::Wait => continue,
-            Step::Load(files) => tracing::info!(?files, "the signature set has changed and is loaded"),
+            Step::Load(files) => tracing::info!(?files, "the signature set has changed and is tried"),
             Step::Retry => tracing::info!("the signature set that was refused is tried again"),
         }
         match sets.reload().await {

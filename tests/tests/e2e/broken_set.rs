@@ -47,6 +47,7 @@ fn a_broken_set_and_a_killed_worker() {
         signal(worker, "KILL");
     }
     still_scans(&server);
+    assert!(!server.log().contains("the signature set is in use"), "nothing new was loaded");
     eventually("the metrics say it", || metrics(&server).contains("gatepost_scanner_signatures_refused 1"));
     let check = server.gatepost(&["check"], "");
     let said = String::from_utf8_lossy(&check.stdout).into_owned() + &String::from_utf8_lossy(&check.stderr);
