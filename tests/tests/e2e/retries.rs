@@ -36,3 +36,25 @@ fn a_250_that_got_lost_leaves_one_copy() {
     assert!(said.starts_with("250 2.0.0"), "{said}");
     assert_eq!(messages(&server.maildir("bob@example.org")).len(), 1);
 }
+
+/// Several messages without waiting for replies (RFC 2920, RFC 3030), then a
+/// word that says that all replies came: what is sent again later is meant.
+#[test]
+fn what_was_sent_in_one_go_and_heard_may_be_sent_again() {
+    let server = Server::start(Setup::default());
+    let alice = "alice@example.org";
+    let texts = ["one", "two", "three"].map(|subject| mail(subject, "x").trim_end().replace('\n', "\r\n") + "\r\n");
+    let one = |text: &String| {
+        format!("MAIL FROM:<s@client.example>\r\nRCPT TO:<{alice}>\r\nBDAT {} LAST\r\n{text}", text.len())
+    };
+    for copies in 1..=2 {
+        let mut client = Client::connect(server.smtp).unwrap();
+        client.send(texts.iter().map(one).collect::<String>().as_bytes()).unwrap();
+        for _ in 0..texts.len() * 3 {
+            let said = client.reply().unwrap();
+            assert!(said.starts_with("250"), "{said}");
+        }
+        client.say("NOOP").unwrap();
+        assert_eq!(messages(&server.maildir(alice)).len(), texts.len() * copies);
+    }
+}

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener as StdTcpListener};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::os::unix::net::UnixListener as StdUnixListener;
+use std::os::unix::net::{UnixListener as StdUnixListener, UnixStream as StdUnixStream};
 use std::path::Path;
 
 use rustix::net::{self, AddressFamily, SocketFlags, SocketType, sockopt};
@@ -88,7 +88,7 @@ fn bind_unix(path: &Path) -> io::Result<StdUnixListener> {
     }
     if let Ok(there) = fs::symlink_metadata(path) {
         // A wrong path must not cost a file.
-        if !there.file_type().is_socket() || std::os::unix::net::UnixStream::connect(path).is_ok() {
+        if !there.file_type().is_socket() || !is_left_behind(path) {
             return Err(io::ErrorKind::AddrInUse.into());
         }
         fs::remove_file(path)?;
@@ -98,6 +98,36 @@ fn bind_unix(path: &Path) -> io::Result<StdUnixListener> {
     fs::set_permissions(path, fs::Permissions::from_mode(0o660))?;
     listener.set_nonblocking(true)?;
     Ok(listener)
+}
+
+/// Whether nobody listens there: only a refused connection says so. Whoever
+/// may not connect, such as a root that may not override permissions, asks the
+/// kernel's list of sockets.
+fn is_left_behind(path: &Path) -> bool {
+    match StdUnixStream::connect(path) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => true,
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => match fs::read("/proc/net/unix") {
+            Ok(list) => !is_listed(&String::from_utf8_lossy(&list), path),
+            Err(_) => false,
+        },
+        _ => false,
+    }
+}
+
+/// Whether a socket is bound to this path (proc(5): the path is the last of
+/// eight fields, as it was given to `bind`, which may have been below some
+/// working folder).
+fn is_listed(list: &str, path: &Path) -> bool {
+    let Ok(path) = std::path::absolute(path) else { return true };
+    list.lines().skip(1).filter_map(bound_to).any(|bound| path.ends_with(bound.trim_start_matches("./")))
+}
+
+fn bound_to(line: &str) -> Option<&str> {
+    let mut rest = line;
+    for _ in 0..7 {
+        (_, rest) = rest.trim_start().split_once(' ')?;
+    }
+    Some(rest.trim_start()).filter(|path| !path.is_empty())
 }
 
 /// Accepts connections.
@@ -155,5 +185,49 @@ mod tests {
         fs::write(&file, "mine").unwrap();
         assert!(Bound::bind("lmtp", &Listen::Unix(file.clone())).is_err());
         assert_eq!(fs::read(&file).unwrap(), b"mine");
+    }
+
+    /// As root is that may not override permissions; of this thread alone.
+    fn drop_override() {
+        use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
+        let mut sets = capabilities(None).unwrap();
+        sets.effective.remove(CapabilitySet::DAC_OVERRIDE);
+        set_capabilities(None, sets).unwrap();
+    }
+
+    #[test]
+    fn a_socket_that_we_may_not_connect_to_is_not_taken_for_one_left_behind() {
+        let alone = std::thread::spawn(|| {
+            drop_override();
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("lmtp.sock");
+            let listen = Listen::Unix(path.clone());
+            let held = Bound::bind("lmtp", &listen).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+            let denied = StdUnixStream::connect(&path).unwrap_err();
+            assert_eq!(denied.kind(), io::ErrorKind::PermissionDenied);
+            assert_eq!(Bound::bind("lmtp", &listen).unwrap_err().error.kind(), io::ErrorKind::AddrInUse);
+            drop(held);
+            assert!(Bound::bind("lmtp", &listen).is_ok(), "nobody has it any more");
+        });
+        alone.join().unwrap();
+    }
+
+    #[test]
+    fn the_kernels_list_of_sockets() {
+        let list = "Num       RefCount Protocol Flags    Type St Inode Path\n\
+            00000000894522cf: 00000003 00000000 00000000 0005 03 2407876\n\
+            00000000894522cf: 00000002 00000000 00010000 0001 01   876 /run/a b.sock\n\
+            00000000894522cf: 00000002 00000000 00010000 0001 01 24078 ./var/run/c.sock\n\
+            00000000894522cf: 00000002 00000000 00010000 0001 01 24079 @/run/d.sock\n";
+        for (path, listed) in [
+            ("/run/a b.sock", true),
+            ("/run/b.sock", false),
+            ("/home/me/var/run/c.sock", true),
+            ("/run/c.sock", false),
+            ("/run/d.sock", false),
+        ] {
+            assert_eq!(is_listed(list, Path::new(path)), listed, "{path}");
+        }
     }
 }

@@ -101,7 +101,7 @@ impl Connection {
         let ticket = Ticket::new(self.site.ending.retries.clone());
         let work = decide(Arc::clone(&self.site), self.mode, arriving, envelope, ticket.clone());
         let (outcome, receipt) = wait(work, &ticket, self.site.budget + CARRY_OUT).await;
-        self.receipt = receipt;
+        self.receipts.extend(receipt);
         outcome
     }
 

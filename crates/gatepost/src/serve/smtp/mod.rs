@@ -43,7 +43,7 @@ pub async fn serve(door: Arc<Door>, mode: Mode, stream: Stream, peer: Option<IpA
         full,
         site,
         transaction: None,
-        receipt: None,
+        receipts: Vec::new(),
         pace: Pace::default(),
     };
     let mut stopping = door.stopping.clone();
@@ -63,9 +63,10 @@ struct Connection {
     /// The configuration of the current transaction.
     site: Arc<Site>,
     transaction: Option<Transaction>,
-    /// Of the message whose 250 was said last: while the peer was not heard
-    /// since then, or took leave, it may not know.
-    receipt: Option<Receipt>,
+    /// Of the messages whose 250 was said last: while the peer was not heard
+    /// since then, or took leave, it may not know. More than one where it sends
+    /// several without waiting for replies.
+    receipts: Vec<Receipt>,
     pace: Pace,
 }
 
@@ -93,7 +94,7 @@ impl Connection {
                     Next::End => return self.say_farewell().await,
                     Next::Quit => {
                         self.write().await?;
-                        self.receipt.take().into_iter().for_each(Receipt::confirm);
+                        self.receipts.drain(..).for_each(Receipt::confirm);
                         return self.say_farewell().await;
                     }
                 }
@@ -128,9 +129,7 @@ impl Connection {
             Err(_) => self.session.shut(&reply::idle()),
             Ok(Err(_) | Ok(0)) => self.session.hang_up(),
             Ok(Ok(count)) => {
-                if let Some(receipt) = self.receipt.take() {
-                    receipt.confirm();
-                }
+                self.receipts.drain(..).for_each(Receipt::confirm);
                 self.session.feed(&buffer[..count]);
             }
         }
@@ -208,9 +207,13 @@ impl Connection {
             }
             Event::MessageDiscarded(discarded) => {
                 tracing::info!(?discarded, "message refused for its form");
+                self.pace.message_begins();
                 self.transaction = None;
             }
-            Event::Reset => self.transaction = None,
+            Event::Reset => {
+                self.pace.message_begins();
+                self.transaction = None;
+            }
             Event::StartTls(permit) => {
                 if self.site.starttls.is_some() {
                     return Next::Handshake(self.session.accept_tls(permit));
