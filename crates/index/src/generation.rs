@@ -32,7 +32,12 @@ impl Index {
         self.ready().await?;
         retry(|| async {
             let mut tx = self.pool.begin().await?;
-            tx.execute("UPDATE generation SET number = number + 1 WHERE one = 1", &[]).await?;
+            let raised = tx.execute("UPDATE generation SET number = number + 1 WHERE one = 1", &[]).await?;
+            if raised.rows == 0 {
+                // A restore that left it out: without the row numbers would
+                // jump each time.
+                tx.execute("INSERT INTO generation (one, number) VALUES (1, 1)", &[]).await?;
+            }
             let ours = tx.fetch_optional("SELECT number FROM generation WHERE one = 1", &[], |row| row.int(0)).await?;
             let ours = from_sql(ours.unwrap_or(1));
             let mut next = Generation { number: ours, jumped: false };
@@ -60,16 +65,19 @@ impl Index {
         Ok(from_sql(self.pool.fetch_optional(text, &[], |row| row.int(0)).await?.unwrap_or(0)))
     }
 
-    /// Makes the numbers of one folder jump: its sidecar file names a UID that
-    /// the index has not given out.
+    /// Makes the numbers of one folder jump: its sidecar file names UIDs up to
+    /// `last` that the index has not given out. No later look finds it so again.
     ///
     /// # Errors
     ///
     /// As any statement.
-    pub async fn jump(&self, mailbox: crate::MailboxId) -> Result<(), IndexError> {
+    pub async fn jump(&self, mailbox: crate::MailboxId, last: u32) -> Result<(), IndexError> {
         self.ready().await?;
-        let text = "UPDATE mailbox SET uidnext = uidnext + ?, modseq = modseq + ? WHERE id = ?";
-        retry(|| async { self.pool.execute(text, args![UID_JUMP, MODSEQ_JUMP, mailbox.number()]).await }).await?;
+        let text = "UPDATE mailbox SET uidnext = CASE WHEN uidnext + ? > ? THEN uidnext + ? ELSE ? END, \
+             modseq = modseq + ? WHERE id = ?";
+        let (last, id) = (i64::from(last), mailbox.number());
+        let values = args![UID_JUMP, last, UID_JUMP, last + 1, MODSEQ_JUMP, id];
+        retry(|| async { self.pool.execute(text, values).await }).await?;
         Ok(())
     }
 }

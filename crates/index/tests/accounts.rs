@@ -151,6 +151,28 @@ async fn numbers_jump_after_a_restore() {
         assert_eq!(index.begin_generation(10).await.unwrap(), Generation { number: 11, jumped: false });
         assert_eq!(index.folder(alice, inbox).await.unwrap().uid_next, 1_000_001);
         assert_eq!(index.generation().await.unwrap(), 11);
+        // One folder alone, behind what its list says.
+        for (last, next) in [(5, 2_000_001), (2_000_001, 3_000_001), (9_000_000, 9_000_001)] {
+            index.jump(inbox, last).await.unwrap();
+            assert_eq!(index.folder(alice, inbox).await.unwrap().uid_next, next);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_restore_that_left_the_generation_out() {
+    both(|index, url| async move {
+        let (alice, inbox) = inbox(&index).await;
+        let pool = sql::Pool::open(&sql::Settings::new(&url)).unwrap();
+        pool.execute("DELETE FROM generation", &[]).await.unwrap();
+        pool.close().await;
+        assert_eq!(index.begin_generation(7).await.unwrap(), Generation { number: 8, jumped: true });
+        for number in 8..12 {
+            let next = Generation { number: number + 1, jumped: false };
+            assert_eq!(index.begin_generation(number).await.unwrap(), next);
+        }
+        assert_eq!(index.folder(alice, inbox).await.unwrap().uid_next, 1_000_001);
     })
     .await;
 }

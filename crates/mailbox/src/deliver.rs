@@ -137,7 +137,12 @@ impl Store {
             placed.iter().for_each(|(copy, _)| self.forget_account(copy.account));
             if let [(only, _)] = placed {
                 begun.id = None;
-                return Err(self.take_back(only.clone()).await);
+                let error = self.take_back(only.clone()).await;
+                // There is one where another recipient got nothing before.
+                if let Some(spooled) = spooled {
+                    self.done(spooled).await;
+                }
+                return Err(error);
             }
             // A folder went while its mail came. It was taken, so it goes to
             // INBOX.

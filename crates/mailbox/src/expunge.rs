@@ -2,7 +2,6 @@
 //! follows.
 
 use std::collections::HashSet;
-use std::sync::atomic::Ordering;
 
 use index::{Flags, Known, Removed, Uid, Which};
 use maildir::Located;
@@ -26,7 +25,7 @@ impl Store {
         };
         // A session that goes away in the middle leaves the rest to a scan.
         self.unsettle(mailbox.id);
-        self.inner.told.store(true, Ordering::Release);
+        let _telling = self.telling();
         let now = self.now_secs();
         let removed = match self.making_room(|| self.inner.index.remove(mailbox.id, which, now)).await {
             Err(error) if self.lacks_room(&error).await => self.files_first(mailbox, which).await?,

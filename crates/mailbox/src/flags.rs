@@ -1,7 +1,5 @@
 //! STORE: the commit is the acknowledgement, the names of the files follow.
 
-use std::sync::atomic::Ordering;
-
 use index::{Change, FlagAction, Flags, Message, Uid};
 
 use crate::{Mailbox, Store, StoreError};
@@ -22,7 +20,7 @@ impl Store {
         // The handle may be older than the folder.
         self.row(mailbox).await?;
         self.unsettle(mailbox.id);
-        self.inner.told.store(true, Ordering::Release);
+        let _telling = self.telling();
         let done = match self.making_room(|| self.inner.index.store_flags(mailbox.id, uids, change)).await {
             // Reading marks as read: a mark that cannot be written keeps nobody
             // from reading.

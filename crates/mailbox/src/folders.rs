@@ -13,6 +13,8 @@ use crate::{Folder, FolderName, Mailbox, Status, Store, StoreError};
 
 /// How many names a user may subscribe to beyond the folders that exist.
 const MAX_SUBSCRIPTIONS: usize = 5_000;
+/// From here on the UIDs of a folder that is adopted are as good as used up.
+const USED_UP: u32 = 4_200_000_000;
 
 impl Store {
     /// All folders of the account, by name, `INBOX` first; among them those
@@ -233,7 +235,11 @@ impl Store {
             shown_name: name.as_str(),
             disk_name: disk_name(dir).ok_or(StoreError::CannotChangeFolder)?,
             special_use,
-            numbered: list.map(|list| (UidValidity(list.uid_validity), list.next_uid)),
+            // With no numbers left, new ones under another UIDVALIDITY are
+            // better than a folder that takes no mail.
+            numbered: list
+                .filter(|list| list.next_uid < USED_UP)
+                .map(|list| (UidValidity(list.uid_validity), list.next_uid)),
             keywords: &keywords,
         };
         match self.inner.index.create_folder(&new, self.now_secs()).await {

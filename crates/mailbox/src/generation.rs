@@ -3,7 +3,7 @@
 //! and raised each minute in which something was told to anybody, so that a copy
 //! of the index is older than the number soon after it was made.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 
 use maildir::Name;
@@ -18,7 +18,26 @@ const CAP: usize = 64;
 /// How long a generation lasts while numbers are given out, in seconds.
 const LASTS_SECS: i64 = 60;
 
+/// Numbers are given out while this is held: the generation is raised within a
+/// minute after it.
+#[must_use]
+pub(crate) struct Telling<'a>(&'a AtomicBool);
+
+impl Drop for Telling<'_> {
+    /// Again at the end: a generation may have begun between the beginning and
+    /// the commit, and a copy of the index may be of that time.
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
 impl Store {
+    /// To be called by whoever raises UIDs or MODSEQs.
+    pub(crate) fn telling(&self) -> Telling<'_> {
+        self.inner.told.store(true, Ordering::Release);
+        Telling(&self.inner.told)
+    }
+
     /// Begins the generation that [`Store::recover`] could not begin, since no
     /// number may be given out before it is known whether some were lost.
     pub(crate) async fn owed_generation(&self) -> Result<(), StoreError> {
@@ -30,8 +49,17 @@ impl Store {
     }
 
     pub(crate) async fn begin_generation(&self) -> Result<(), StoreError> {
+        let told = self.inner.told.swap(false, Ordering::AcqRel);
+        let began = self.begin_next().await;
+        if began.is_err() {
+            // It is still due, for the file may say the old number.
+            self.inner.told.fetch_or(told, Ordering::AcqRel);
+        }
+        began
+    }
+
+    async fn begin_next(&self) -> Result<(), StoreError> {
         let in_file = self.blocking(read).await?;
-        self.inner.told.store(false, Ordering::Release);
         let began = self.inner.index.begin_generation(in_file).await?;
         self.inner.generation.store(began.number, Ordering::Release);
         self.inner.generation_at.store(self.now_secs(), Ordering::Release);

@@ -3,7 +3,6 @@
 //! number can be given out twice.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
 
 use index::{IndexError, MailboxId, NewMessage, Outcome, Uid};
 
@@ -24,7 +23,7 @@ impl Store {
     /// [`StoreError::Index`], and the disk where a promise cannot be written;
     /// some of the rows may then be there.
     pub(crate) async fn commit(&self, messages: Vec<NewMessage>) -> Result<Vec<Outcome>, StoreError> {
-        self.inner.told.store(true, Ordering::Release);
+        let _telling = self.telling();
         let mut outcomes = self.inner.index.commit(messages.clone()).await?;
         for _ in 0..ROUNDS {
             let places: Vec<usize> =

@@ -31,19 +31,20 @@ pub(crate) fn publish(
     let staged: Vec<Group<(Planned, Staged)>> =
         groups.into_iter().map(|group| stage(store, &spooled, &header, group?)).collect();
     let copies = || staged.iter().flatten().flatten().map(|(copy, _)| copy);
+    let count = copies().count();
     // One copy is there or not there by one rename, and a row that is missing
     // afterwards is made when its folder is looked at: nothing can be owed, and
     // three synchronisations are spared. See docs/decisions/0002.
-    let owes = copies().count() > 1;
+    let owes = count > 1;
     if owes {
         spooled.owe(Owed { header: header.clone(), deliveries: copies().map(owed).collect() })?;
     }
     let published = publish_all(staged).inspect(|groups| {
-        let there = groups.iter().flatten().flatten();
-        let failed = groups.iter().any(Result::is_err);
-        if owes && failed && there.clone().any(|(_, is_there)| !*is_there) {
-            // Who hears 4xx must not get it later.
-            let deliveries = there.map(|(copy, _)| owed(copy)).collect();
+        let left: Vec<OwedDelivery> = groups.iter().flatten().flatten().map(|(copy, _)| owed(copy)).collect();
+        if owes && !left.is_empty() && left.len() < count {
+            // Who hears 4xx must not get it later, whatever keeps the entry: a
+            // copy that is not there yet, or rows that the index does not take.
+            let deliveries = left;
             if let Err(error) = spooled.settle(Owed { header, deliveries }) {
                 tracing::warn!(%error, id = %spooled.id(), "a copy that was not acknowledged may come later");
             }
@@ -51,7 +52,7 @@ pub(crate) fn publish(
     });
     match published {
         // Where nothing is owed the spool file goes here, on this thread.
-        Ok(groups) if owes && groups.iter().any(Result::is_ok) => Ok((Some(spooled), groups)),
+        Ok(groups) if owes && groups.iter().flatten().any(|group| !group.is_empty()) => Ok((Some(spooled), groups)),
         other => {
             // The sender hears 451 and comes again. If the entry cannot be
             // removed, the next start finds that no copy was published, and

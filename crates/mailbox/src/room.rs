@@ -56,6 +56,9 @@ impl Gauge {
         // What cannot be measured refuses nothing.
         let (left, free) = match space {
             None => (i64::MAX, i64::MAX),
+            // A tmpfs without a limit says that it has no room at all, and so do
+            // network file systems that do not know.
+            Some(space) if space.total == 0 => (i64::MAX, i64::MAX),
             Some(space) if space.free_files < RESERVE_FILES => (-1, signed(space.free)),
             Some(space) => (signed(space.free).saturating_sub(signed(reserve(&space))), signed(space.free)),
         };
@@ -140,10 +143,12 @@ impl Store {
             Ok(done) => return Ok(done),
             Err(error) => StoreError::from(error),
         };
-        if self.lacks_room(&error).await && self.drop_ballast().await {
-            return Ok(work().await?);
+        if !self.lacks_room(&error).await {
+            return Err(error);
         }
-        Err(error)
+        // Where it is gone already, somebody else gave it up a moment ago.
+        self.drop_ballast().await;
+        Ok(work().await?)
     }
 
     /// Makes the ballast where it is missing and there is plenty of room.
@@ -158,8 +163,8 @@ impl Store {
         }
     }
 
-    async fn drop_ballast(&self) -> bool {
-        let Some(dir) = self.index_dir().await else { return false };
+    async fn drop_ballast(&self) {
+        let Some(dir) = self.index_dir().await else { return };
         let dropped = self
             .blocking(move |store| {
                 let disk = &store.inner.disk;
@@ -170,7 +175,6 @@ impl Store {
         if dropped.is_ok() {
             tracing::warn!("the last room on the disk is given to those who delete");
         }
-        dropped.is_ok()
     }
 
     /// Nothing where the index is on another machine, or does not answer yet.
@@ -188,11 +192,15 @@ fn make_ballast(store: &Store, dir: &Path) -> Result<bool, maildir::Error> {
     const DOING: &str = "keeping room";
     let disk = &store.inner.disk;
     let (dir, name) = (disk.open_root(dir).map_err(maildir::Error::io(DOING))?, Name::new(BALLAST)?);
-    if disk.open(&dir, &name).is_ok() {
-        return Ok(true);
-    }
     let space = disk.space(&dir).map_err(maildir::Error::io(DOING))?;
     let size = store.inner.settings.ballast.min(space.total / BALLAST_PART);
+    if let Ok(file) = disk.open(&dir, &name) {
+        if disk.stat(&file).map_err(maildir::Error::io(DOING))?.size >= size {
+            return Ok(true);
+        }
+        // A crash left the half of it.
+        disk.unlink(&dir, &name).map_err(maildir::Error::io(DOING))?;
+    }
     if size == 0 || space.free < reserve(&space).saturating_add(size.saturating_mul(2)) {
         return Ok(false);
     }
@@ -245,6 +253,9 @@ mod tests {
             (1 << 19, 10 << 20, files, 0, false),
             (GIB, 100 * GIB, 99, 0, false),
             (GIB, 100 * GIB, 100, 0, true),
+            (0, 0, files, 1 << 30, true),
+            (0, 0, 0, 1 << 30, true),
+            (u64::MAX, 0, 0, 1 << 30, true),
             (u64::MAX, u64::MAX, files, u64::MAX / 4, true),
         ];
         for (free, total, free_files, bytes, has) in cases {

@@ -178,6 +178,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let index = &self.inner.index;
         let news = !plan.new.is_empty() || !plan.lost.is_empty() || !plan.changed.is_empty();
+        let _telling = news.then(|| self.telling());
         if !plan.changed.is_empty() {
             index.merge_disk_flags(mailbox.id, &plan.changed).await?;
         }
@@ -266,10 +267,14 @@ impl Store {
         let Some(list) = list.filter(|list| list.uid_validity == rows.folder.uid_validity.0) else {
             return Ok(HashMap::new());
         };
-        let ahead = |uid: u32| uid >= rows.folder.uid_next;
-        if rows.folder.adopted && list.records.iter().any(|record| ahead(record.uid)) {
+        // Read behind the list, whose lines are written behind their rows: what
+        // another process gave out meanwhile is no reason to jump.
+        let uid_next = self.row(mailbox).await?.uid_next;
+        let ahead = |uid: u32| uid >= uid_next;
+        let last = list.records.iter().map(|record| record.uid).max().filter(|last| ahead(*last));
+        if let Some(last) = last.filter(|_| rows.folder.adopted) {
             tracing::warn!(mailbox = %mailbox.id, "the uidlist is ahead of the index: its numbers jump");
-            self.inner.index.jump(mailbox.id).await?;
+            self.inner.index.jump(mailbox.id, last).await?;
         }
         let free = list.records.into_iter().filter(|record| !rows.folder.adopted || ahead(record.uid));
         Ok(free.filter_map(|record| Some((record.base, Uid::new(record.uid)?))).collect())

@@ -83,6 +83,7 @@ impl Store {
     /// The messages are in the other folder for good, so this does not fail:
     /// what it cannot do, a scan does.
     async fn forget_moved(&self, from: &Mailbox, uids: &[Uid]) {
+        let _telling = self.telling();
         if let Err(error) = self.inner.index.remove(from.id, Which::Lost(uids), self.now_secs()).await {
             tracing::warn!(%error, mailbox = %from.id, "messages that were moved vanish from their old folder later");
         }

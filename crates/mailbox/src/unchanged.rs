@@ -22,7 +22,8 @@ impl Store {
     ) -> Result<Vec<Message>, StoreError> {
         self.row(mailbox).await?;
         self.unsettle(mailbox.id);
-        let done = self.inner.index.store_flags_unchanged(mailbox.id, uids, change, since).await?;
+        let _telling = self.telling();
+        let done = self.making_room(|| self.inner.index.store_flags_unchanged(mailbox.id, uids, change, since)).await?;
         let changed = done.iter().filter(|flagged| flagged.changed);
         self.inner.debts.owe_renames(mailbox, changed.clone().map(|flagged| flagged.known.message.uid));
         if changed.count() > 0 {

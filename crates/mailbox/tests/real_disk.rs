@@ -108,3 +108,18 @@ async fn a_day_in_a_mailbox() {
     assert!(list.starts_with("3 V") && list.lines().last().unwrap().ends_with(":1.mutt"), "{list}");
     assert!(files(temp.path().join("spool")).is_empty());
 }
+
+/// A crash while the ballast is written leaves a part of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn half_a_ballast_is_made_whole() {
+    let temp = tempfile::tempdir().unwrap();
+    let (store, _spool) = open(temp.path());
+    let file = temp.path().join(".gatepost-reserve");
+    fs::write(&file, b"short").unwrap();
+    store.recover().await.unwrap();
+    store.tick().await;
+    // Nothing is kept where there is no room for it.
+    let len = fs::metadata(&file).map_or(8 << 20, |meta| meta.len());
+    assert!(len > 1 << 10, "{len}");
+    store.close().await;
+}
