@@ -130,6 +130,12 @@ impl Opened {
         !self.seat.ending().has_come() && self.standing.holds(now).await
     }
 
+    /// The same, asked by the clock between commands: the directory is asked
+    /// each time, unless it was away just now.
+    pub async fn look(&mut self, now: SystemTime) -> bool {
+        !self.seat.ending().has_come() && self.standing.look(now).await
+    }
+
     /// When the session has to end.
     #[must_use]
     pub fn ending(&self) -> Ending {

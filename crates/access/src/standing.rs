@@ -27,6 +27,15 @@ impl Standing {
         Self { directory, credentials, seen: None }
     }
 
+    /// Whether the session may go on, asked by the clock: what was seen just
+    /// now does not count, so that a change counts with the next look.
+    pub(crate) async fn look(&mut self, now: SystemTime) -> bool {
+        if self.seen.is_some_and(|(_, good)| good == FRESH) {
+            self.seen = None;
+        }
+        self.holds(now).await
+    }
+
     /// Whether the session may go on.
     pub(crate) async fn holds(&mut self, now: SystemTime) -> bool {
         if self.seen.is_some_and(|(at, good)| now.duration_since(at).is_ok_and(|age| age < good)) {

@@ -395,6 +395,25 @@ fn a_lock_or_a_new_password_ends_what_was_logged_in() {
 }
 
 #[test]
+fn a_look_by_the_clock_sees_what_changed_since_the_last_command() {
+    let house = House::new();
+    let mut alice = guest(&house).logged_in("alice@example.org");
+    let look = |alice: &mut Guest| {
+        let next = house.runtime.block_on(alice.session.look(&mut alice.heard)).unwrap();
+        (next, alice.hear())
+    };
+    assert!(alice.ask("NOOP").contains("t OK"));
+    assert_eq!(look(&mut alice), (Next::Read, String::new()));
+    change(&house, &AccountChange { active: Some(false), ..AccountChange::default() });
+    assert!(alice.ask("NOOP").contains("t OK"), "the row was read just now");
+    let (next, heard) = look(&mut alice);
+    assert_eq!((next, heard.starts_with("* BYE ")), (Next::Close, true), "{heard}");
+    let mut stranger = guest(&house);
+    stranger.hear();
+    assert_eq!(look(&mut stranger), (Next::Read, String::new()));
+}
+
+#[test]
 fn without_the_directory_reading_goes_on() {
     let house = House::new();
     let mut alice = guest(&house).logged_in("alice@example.org");

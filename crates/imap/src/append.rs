@@ -76,6 +76,7 @@ pub(crate) fn start(command: &[u8], announced: Announced) -> Option<AppendStart>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mime::Understands;
 
     #[test]
     fn which_literal_is_the_message() {
@@ -92,7 +93,8 @@ mod tests {
             ("a APPEND x (\\Odd) {9}\r\n", None),
         ] {
             let got = start(command.as_bytes(), Announced { length: 9, waits: true });
-            let got = got.as_ref().map(|s| (s.mailbox.as_str(), s.flags.len(), s.date));
+            let got = got.as_ref().map(|s| (s.mailbox.meant(Understands::Ascii), s.flags.len(), s.date));
+            let got = got.as_ref().map(|(name, flags, date)| (&**name, *flags, *date));
             assert_eq!(got, expected, "{command}");
         }
     }

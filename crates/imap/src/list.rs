@@ -116,13 +116,20 @@ fn returned(reader: &mut Reader<'_>) -> Result<ListReturn, Unexpected> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mime::Understands;
     use proptest::prelude::*;
 
     fn shown(text: &str) -> String {
         match arguments(format!("{text}\r\n").as_bytes()) {
             Some(Request::List(list)) => {
-                let patterns: Vec<&str> = list.patterns.iter().map(MailboxName::as_str).collect();
-                format!("{:?} {:?} {} {:?}", list.select, list.reference.as_str(), patterns.join("|"), list.returns)
+                let patterns = list.patterns.iter().map(|name| name.meant(Understands::Ascii)).collect::<Vec<_>>();
+                format!(
+                    "{:?} {:?} {} {:?}",
+                    list.select,
+                    list.reference.meant(Understands::Ascii),
+                    patterns.join("|"),
+                    list.returns
+                )
             }
             _ => "unreadable".to_owned(),
         }

@@ -188,7 +188,7 @@ mod tests {
     #[test]
     fn arguments() {
         for (command, expected) in [
-            ("SELECT &APw-", "SELECT Select { mailbox: MailboxName(\"ü\"), extras: Extras([]) }"),
+            ("SELECT &APw-", "SELECT Select { mailbox: MailboxName(\"&APw-\"), extras: Extras([]) }"),
             ("SELECT \"ü\"", "SELECT Select { mailbox: MailboxName(\"ü\"), extras: Extras([]) }"),
             ("select inbox (condstore)", "Select { mailbox: MailboxName(\"INBOX\"), extras: Extras([CondStore]) }"),
             ("ENABLE x utf8=accept", "ENABLE Enable { extras: Extras([Utf8Accept]) }"),

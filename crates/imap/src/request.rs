@@ -1,8 +1,10 @@
 //! What a client asks for, as values that hold no syntax any more.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use mail::Secret;
+use mime::Understands;
 
 use crate::list::ListRequest;
 use crate::search::{SearchKey, SearchReturn};
@@ -53,23 +55,35 @@ pub enum Numbers {
     Uid,
 }
 
-/// The name of a folder as the client means it: UTF-8.
+/// The name of a folder as the client sent it; what is meant depends on what
+/// the client understands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MailboxName(String);
 
 impl MailboxName {
-    /// From what was sent: modified UTF-7 in its one permitted form
-    /// (RFC 3501 §5.1.3), or, as some clients do, UTF-8.
+    /// From what was sent, which is UTF-8.
     #[must_use]
     pub fn from_sent(sent: &[u8]) -> Option<Self> {
-        let sent = std::str::from_utf8(sent).ok()?;
-        Some(Self(uidlist::utf7::decode(sent.as_bytes()).unwrap_or_else(|_| sent.to_owned())))
+        std::str::from_utf8(sent).ok().map(|sent| Self(sent.to_owned()))
     }
 
-    /// The name; nothing is known yet about whether there is such a folder.
+    /// The name that is meant; nothing is known yet about whether there is such
+    /// a folder. It was sent in modified UTF-7 in its one permitted form
+    /// (RFC 3501 §5.1.3), or, as some clients do, in UTF-8; by who understands
+    /// UTF-8 in that alone: `Rock&Pop-` is then no name in disguise
+    /// (RFC 6855 §3).
     #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
+    pub fn meant(&self, by: Understands) -> Cow<'_, str> {
+        match by {
+            Understands::Utf8 => Cow::Borrowed(&self.0),
+            Understands::Ascii => uidlist::utf7::decode(self.0.as_bytes()).map_or(Cow::Borrowed(&self.0), Cow::Owned),
+        }
+    }
+
+    /// Whether nothing was sent.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 
@@ -372,10 +386,13 @@ mod tests {
 
     #[test]
     fn names_of_folders() {
-        for (sent, name) in
-            [(&b"&APw-"[..], Some("ü")), ("ü".as_bytes(), Some("ü")), (b"a&b", Some("a&b")), (b"\xff", None)]
+        for (sent, in_ascii, in_utf8) in
+            [("&APw-", "ü", "&APw-"), ("ü", "ü", "ü"), ("a&b", "a&b", "a&b"), ("a&-b", "a&b", "a&-b")]
         {
-            assert_eq!(MailboxName::from_sent(sent).as_ref().map(MailboxName::as_str), name);
+            let name = MailboxName::from_sent(sent.as_bytes()).unwrap();
+            assert_eq!(name.meant(Understands::Ascii), in_ascii);
+            assert_eq!(name.meant(Understands::Utf8), in_utf8);
         }
+        assert_eq!(MailboxName::from_sent(b"\xff"), None);
     }
 }

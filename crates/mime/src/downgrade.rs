@@ -275,6 +275,39 @@ mod tests {
         assert!(got.is_ascii() && got.split(|b| *b == b'\n').all(|line| line.len() < 200));
     }
 
+    /// Each line of a surrogate begins a field of the header or goes on with one.
+    fn fields_of(header: &str) -> Vec<String> {
+        let got = downgrade(header.as_bytes()).unwrap();
+        assert!(got.is_ascii());
+        fields(&got).map(|field| String::from_utf8_lossy(field.name).into_owned()).collect()
+    }
+
+    #[test]
+    fn no_field_is_smuggled_in() {
+        for header in [
+            "To: ä <a@[x\n Evil: y]>\n\n",
+            "To: ä <a@b.\n Evil: y>\n\n",
+            "To: \"a\n Evil: y\" <a@b>, ä@b\n\n",
+            "To: a\n Evil: y : ä@b;\n\n",
+            "To: <\"a\n Evil\"@b>, ä@b\n\n",
+            "To: =?utf-8?q?=0AEvil:_y?= <a@b>, ä@b\n\n",
+            "To: =?utf-8?q?=0AEvil:_y?=: ä@b;\n\n",
+            "To: ä, a@=?utf-8?q?=0AEvil:y?=\n\n",
+            "To: <@x\n Evil: y:a@b>, ä@b\n\n",
+        ] {
+            assert_eq!(fields_of(header), ["To"], "{header}");
+        }
+        for header in [
+            "Content-Type: text/plain; a\n Evil: y=b; name=ä\n\n",
+            "Content-Type: text/plain; a=\"b\n Evil: y\"; name=ä\n\n",
+            "Content-Type: text/plain; a*=utf-8''%0AEvil:%20y; name=ä\n\n",
+            "Content-Type: text/\n Evil: y; name=ä\n\n",
+        ] {
+            assert!(fields_of(header).iter().all(|name| name == "Content-Type"), "{header}");
+        }
+        assert_eq!(fields_of("Subject: =?utf-8?q?=0D=0AEvil:_y?= ä\n\n"), ["Subject"]);
+    }
+
     /// Name, and address where it can be shown.
     fn decoded(items: &[AddressItem]) -> Vec<String> {
         let shown = items.iter().map(|item| match item {

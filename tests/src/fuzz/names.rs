@@ -2,6 +2,7 @@
 //! Dovecot's lists.
 
 use imap::MailboxName;
+use mime::Understands;
 use uidlist::{BaseName, FileName, Flags, FolderDir, FolderName, Keywords, NodeName, UidList, utf7};
 
 /// The name of a message file, of a folder, and of a folder's directory.
@@ -77,7 +78,7 @@ pub fn uidlist(data: &[u8]) {
 
 /// Modified UTF-7: one text, one form; and what a client sends is read so.
 pub fn mutf7(data: &[u8]) {
-    let sent = |bytes: &[u8]| MailboxName::from_sent(bytes).map(|name| name.as_str().to_owned());
+    let sent = |bytes: &[u8]| MailboxName::from_sent(bytes).map(|name| name.meant(Understands::Ascii).into_owned());
     if let Ok(text) = utf7::decode(data) {
         assert_eq!(utf7::encode(&text).as_bytes(), data);
         assert_eq!(sent(data), Some(text));

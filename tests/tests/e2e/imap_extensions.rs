@@ -1,9 +1,12 @@
 //! What newer clients ask for beyond IMAP4rev1, over the wire: MOVE, changes
 //! since a number, folders with their counts, the quota.
 
-use testkit::command::python;
+use std::time::{Duration, Instant};
+
+use testkit::command::{self, python};
 use testkit::server::{Server, Setup};
 
+use crate::house::{Imap, ends_ok};
 use crate::smtp::{Client, mail};
 
 const SCRIPT: &str = r#"
@@ -54,4 +57,26 @@ fn a_newer_client_moves_counts_and_lists() {
     }
     let script = python(SCRIPT, &[&server.imaps.port().to_string(), &server.ca().display().to_string()]);
     assert!(script.ok().contains("done"));
+}
+
+/// What an operator does by hand counts for who says nothing too: for who waits
+/// in IDLE, and for who just sits there.
+#[test]
+fn an_account_switched_off_in_the_database_ends_its_idle_sessions() {
+    let server = Server::start(Setup::default());
+    let (mut idle, mut quiet, mut bob) =
+        (Imap::login(&server, "alice"), Imap::login(&server, "alice"), Imap::login(&server, "bob"));
+    assert!(ends_ok(&idle.command("SELECT INBOX")));
+    idle.send(b"i IDLE\r\n");
+    let database = server.path("data/directory.db").display().to_string();
+    let update = "UPDATE account SET active = 0 WHERE local = 'alice' AND domain = 'example.org'";
+    let done = Instant::now();
+    command::run("sqlite3", &["-cmd", ".timeout 10000", &database, update], b"").ok();
+    for session in [&mut idle, &mut quiet] {
+        let said = session.rest();
+        assert!(said.contains("* BYE The account was switched off"), "{said}");
+    }
+    // Much less than the half hour of silence that ends any session.
+    assert!(done.elapsed() < Duration::from_secs(60), "{:?}", done.elapsed());
+    assert!(ends_ok(&bob.command("NOOP")));
 }

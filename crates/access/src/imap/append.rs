@@ -74,7 +74,7 @@ async fn prepare(session: &mut Session, start: AppendStart) -> Result<Appending,
         return Err(Reply::no("There is no message").into());
     }
     let (flags, keywords) = flags::read(&start.flags)?;
-    let to = session.opened()?.mailbox(&folder::name(&start.mailbox)?).await.map_err(target)?;
+    let to = session.opened()?.mailbox(&folder::name(session, &start.mailbox)?).await.map_err(target)?;
     let internal_date = start.date.map(|(secs, offset_minutes)| InternalDate { secs, offset_minutes });
     let services = &session.services;
     let now = services.clock.now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();

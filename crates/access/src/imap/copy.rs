@@ -17,7 +17,7 @@ pub(super) async fn run<S: Sink>(
     mailbox: &MailboxName,
     out: &mut Output<'_, S>,
 ) -> Result<Reply, Failure> {
-    let name = folder::name(mailbox)?;
+    let name = folder::name(session, mailbox)?;
     let (opened, selected) = session.selected()?;
     let to = opened.mailbox(&name).await.map_err(target)?;
     let uids: Vec<Uid> = selected.pick(numbers, set)?.into_iter().map(|numbered| numbered.message.uid).collect();

@@ -10,7 +10,8 @@ use super::session::Session;
 pub(super) async fn run(session: &Session, mailbox: &MailboxName) -> Result<Reply, Failure> {
     // A separator at the end says that folders below it will follow; here
     // every folder can have some.
-    let text = mailbox.as_str().strip_suffix(SEPARATOR).unwrap_or(mailbox.as_str());
+    let meant = mailbox.meant(session.understands);
+    let text = meant.strip_suffix(SEPARATOR).unwrap_or(&meant);
     session.opened()?.create(&FolderName::parse(text)?, None).await?;
     Ok(Reply::ok("Created"))
 }

@@ -8,6 +8,6 @@ use super::folder;
 use super::session::Session;
 
 pub(super) async fn run(session: &Session, mailbox: &MailboxName) -> Result<Reply, Failure> {
-    session.opened()?.delete(&folder::name(mailbox)?).await?;
+    session.opened()?.delete(&folder::name(session, mailbox)?).await?;
     Ok(Reply::ok("Deleted"))
 }

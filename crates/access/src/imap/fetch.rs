@@ -47,6 +47,7 @@ pub(super) async fn run<S: Sink>(
     let Wanted { mut items, changed_since } = wanted;
     if changed_since.is_some() {
         // What others changed counts too; the numbers stay.
+        session.enable(Extra::CondStore);
         session.refresh(Expunges::Kept, out).await?;
     }
     let mut picked = session.selected()?.1.pick(numbers, set)?;

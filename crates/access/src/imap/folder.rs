@@ -3,7 +3,9 @@
 use imap::MailboxName;
 use mailbox::{FolderName, NameError};
 
-/// The folder that is meant.
-pub(super) fn name(given: &MailboxName) -> Result<FolderName, NameError> {
-    FolderName::parse(given.as_str())
+use super::session::Session;
+
+/// The folder that this client means.
+pub(super) fn name(session: &Session, given: &MailboxName) -> Result<FolderName, NameError> {
+    FolderName::parse(&given.meant(session.understands))
 }

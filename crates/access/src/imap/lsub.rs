@@ -18,11 +18,11 @@ pub(super) async fn run<S: Sink>(
     pattern: &MailboxName,
     out: &mut Output<'_, S>,
 ) -> Result<Reply, Failure> {
-    if pattern.as_str().is_empty() {
+    if pattern.is_empty() {
         out.put(&list("LSUB", &["\\Noselect"], &NOTHING, "")).await?;
         return Ok(Reply::ok("Done"));
     }
-    let pattern = Pattern::new(reference, pattern)?;
+    let pattern = Pattern::new(reference, pattern, session.understands)?;
     let subscribed: BTreeSet<FolderName> = session.opened()?.subscriptions().await?.into_iter().collect();
     for (name, attributes) in session.services.blocking.run(move || listed(&pattern, &subscribed)).await {
         out.put(&list("LSUB", attributes, &session.name(&name), "")).await?;
@@ -55,7 +55,7 @@ mod tests {
         let name = |text: &str| MailboxName::from_sent(text.as_bytes()).unwrap();
         let subscribed = ["INBOX", "a.b.c", "a.d", "e"].map(|n| FolderName::parse(n).unwrap()).into_iter().collect();
         for (text, expected) in [("%", "INBOX a\\ e"), ("*", "INBOX a.b.c a.d e"), ("a.%", "a.b\\ a.d"), ("x", "")] {
-            let pattern = Pattern::new(&name(""), &name(text)).unwrap();
+            let pattern = Pattern::new(&name(""), &name(text), mime::Understands::Ascii).unwrap();
             let shown = listed(&pattern, &subscribed)
                 .into_iter()
                 .map(|(n, a)| format!("{n}{}", if a.is_empty() { "" } else { "\\" }));

@@ -4,6 +4,7 @@
 use imap::MailboxName;
 use imap::response::{Code, Reply};
 use mailbox::{FolderName, SEPARATOR};
+use mime::Understands;
 
 /// Longer than any name; the work of a match is its length times the name's, so
 /// a whole list is gone through where that may take its time.
@@ -14,9 +15,9 @@ const MAX_CHARS: usize = 500;
 pub(super) struct Pattern(Vec<char>);
 
 impl Pattern {
-    pub(super) fn new(reference: &MailboxName, pattern: &MailboxName) -> Result<Self, Reply> {
+    pub(super) fn new(reference: &MailboxName, pattern: &MailboxName, by: Understands) -> Result<Self, Reply> {
         let mut chars: Vec<char> = Vec::new();
-        for c in reference.as_str().chars().chain(pattern.as_str().chars()) {
+        for c in reference.meant(by).chars().chain(pattern.meant(by).chars()) {
             // Two stars match what one matches.
             if !(c == '*' && chars.last() == Some(&'*')) {
                 chars.push(c);
@@ -75,7 +76,7 @@ mod tests {
 
     fn pattern(reference: &str, pattern: &str) -> Result<Pattern, Reply> {
         let name = |text: &str| MailboxName::from_sent(text.as_bytes()).unwrap();
-        Pattern::new(&name(reference), &name(pattern))
+        Pattern::new(&name(reference), &name(pattern), Understands::Ascii)
     }
 
     #[test]

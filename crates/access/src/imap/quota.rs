@@ -28,7 +28,7 @@ pub(super) async fn of_folder<S: Sink>(
     mailbox: &MailboxName,
     out: &mut Output<'_, S>,
 ) -> Result<Reply, Failure> {
-    let name = folder::name(mailbox)?;
+    let name = folder::name(session, mailbox)?;
     // A name that nothing has is under the root too: what is made there will
     // count (RFC 9208 §4.1.2).
     match session.opened()?.mailbox(&name).await {

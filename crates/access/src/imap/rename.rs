@@ -8,6 +8,6 @@ use super::folder;
 use super::session::Session;
 
 pub(super) async fn run(session: &Session, from: &MailboxName, to: &MailboxName) -> Result<Reply, Failure> {
-    session.opened()?.rename(&folder::name(from)?, &folder::name(to)?).await?;
+    session.opened()?.rename(&folder::name(session, from)?, &folder::name(session, to)?).await?;
     Ok(Reply::ok("Renamed"))
 }

@@ -50,7 +50,7 @@ pub(super) async fn run<S: Sink>(
     let as_stored = Reading { depth: test.depth(), understands: Understands::Utf8 };
     let keywords = Arc::new(selected.keywords.clone());
     let mut found = Vec::new();
-    let mut last_change = 0;
+    let mut changes = LastChange::of(returns.as_deref());
     for place in 0..selected.messages.len() {
         if place % IN_A_ROW == IN_A_ROW - 1 {
             turn::give_way().await;
@@ -79,20 +79,56 @@ pub(super) async fn run<S: Sink>(
             }
         };
         if fits {
-            last_change = last_change.max(numbered.message.modseq.0);
+            changes.found(numbered.message.modseq.0);
             found.push(match numbers {
                 Numbers::Sequence => numbered.number,
                 Numbers::Uid => numbered.message.uid.get(),
             });
         }
     }
-    let modseq = Some(last_change).filter(|_| by_change && !found.is_empty());
+    let modseq = Some(changes.told()).filter(|_| by_change && !found.is_empty());
     out.put(&match returns {
         Some(returns) => esearch(tag, *numbers, &found, returns, modseq),
         None => search(&found, modseq),
     })
     .await?;
     Ok(Reply::ok("Searched"))
+}
+
+/// The last change of the messages that are told of (RFC 4731 §3.2).
+struct LastChange {
+    /// Where neither all nor their count is told: whether the first is, and the
+    /// last.
+    ends: Option<(bool, bool)>,
+    first: Option<u64>,
+    last: u64,
+    highest: u64,
+}
+
+impl LastChange {
+    fn of(returns: Option<&[SearchReturn]>) -> Self {
+        let has = |wanted| returns.is_some_and(|returns| returns.contains(&wanted));
+        let all = returns.is_none() || has(SearchReturn::All) || has(SearchReturn::Count);
+        let ends = (!all).then(|| (has(SearchReturn::Min), has(SearchReturn::Max)));
+        Self { ends, first: None, last: 0, highest: 0 }
+    }
+
+    /// The next message that was found.
+    fn found(&mut self, modseq: u64) {
+        self.first.get_or_insert(modseq);
+        self.last = modseq;
+        self.highest = self.highest.max(modseq);
+    }
+
+    fn told(&self) -> u64 {
+        let first = self.first.unwrap_or_default();
+        match self.ends {
+            None => self.highest,
+            Some((true, true)) => first.max(self.last),
+            Some((true, false)) => first,
+            Some((false, _)) => self.last,
+        }
+    }
 }
 
 /// Whether the search asks for changes: then the last of them is told
@@ -104,5 +140,29 @@ fn names_changes(key: &SearchKey) -> bool {
         SearchKey::Or(a, b) => names_changes(a) || names_changes(b),
         SearchKey::And(all) => all.iter().any(names_changes),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_change_that_is_told_is_that_of_what_is_told() {
+        use SearchReturn::{All, Count, Max, Min};
+        let cases: [(Option<&[SearchReturn]>, u64); 7] = [
+            (None, 9),
+            (Some(&[Min]), 5),
+            (Some(&[Max]), 7),
+            (Some(&[Max, Min]), 7),
+            (Some(&[Min, Count]), 9),
+            (Some(&[All]), 9),
+            (Some(&[Count]), 9),
+        ];
+        for (returns, expected) in cases {
+            let mut changes = LastChange::of(returns);
+            [5, 9, 7].into_iter().for_each(|modseq| changes.found(modseq));
+            assert_eq!(changes.told(), expected, "{returns:?}");
+        }
     }
 }

@@ -24,7 +24,7 @@ pub(super) async fn run<S: Sink>(
     // What was selected before is closed, whether or not this works.
     session.selected = None;
     session.state = State::Authenticated;
-    let name = folder::name(mailbox)?;
+    let name = folder::name(session, mailbox)?;
     let view = session.opened()?.select(&name, mode).await?;
     let validity = view.uid_validity.0;
     let access = match mode {

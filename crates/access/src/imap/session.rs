@@ -203,6 +203,24 @@ impl Session {
         Ok(if self.state == State::Logout { Next::Close } else { Next::Idle })
     }
 
+    /// Every few seconds while nothing comes from the client: ends the session
+    /// where its login does not hold any more.
+    ///
+    /// # Errors
+    ///
+    /// [`Gone`].
+    pub async fn look<S: Sink>(&mut self, sink: &mut S) -> Result<Next, Gone> {
+        let now = self.services.clock.now();
+        let Some(opened) = &mut self.opened else { return Ok(Next::Read) };
+        if opened.look(now).await {
+            return Ok(if self.watch.is_some() { Next::Idle } else { Next::Read });
+        }
+        let mut out = Output::new(sink);
+        self.farewell(LOCKED_OUT, &mut out).await?;
+        out.flush().await?;
+        Ok(Next::Close)
+    }
+
     /// Whether the login, if there was one, still holds.
     async fn still_holds(&mut self) -> bool {
         let now = self.services.clock.now();

@@ -16,7 +16,7 @@ pub(super) async fn run<S: Sink>(
     items: &[StatusItem],
     out: &mut Output<'_, S>,
 ) -> Result<Reply, Failure> {
-    let name = folder::name(mailbox)?;
+    let name = folder::name(session, mailbox)?;
     session.opened()?;
     out.put(&line(session, &name, items).await?).await?;
     Ok(Reply::ok("Done"))

@@ -9,11 +9,11 @@ use super::folder;
 use super::session::Session;
 
 pub(super) async fn subscribe(session: &Session, mailbox: &MailboxName) -> Result<Reply, Failure> {
-    session.opened()?.subscribe(&folder::name(mailbox)?).await?;
+    session.opened()?.subscribe(&folder::name(session, mailbox)?).await?;
     Ok(Reply::ok("Subscribed"))
 }
 
 pub(super) async fn unsubscribe(session: &Session, mailbox: &MailboxName) -> Result<Reply, Failure> {
-    session.opened()?.unsubscribe(&folder::name(mailbox)?).await?;
+    session.opened()?.unsubscribe(&folder::name(session, mailbox)?).await?;
     Ok(Reply::ok("Unsubscribed"))
 }

@@ -18,7 +18,7 @@ pub(super) async fn run<S: Sink>(
     mailbox: &MailboxName,
     out: &mut Output<'_, S>,
 ) -> Result<Reply, Failure> {
-    let name = folder::name(mailbox)?;
+    let name = folder::name(session, mailbox)?;
     let (opened, selected) = session.selected()?;
     if selected.access == Access::ReadOnly {
         return Err(read_only());
