@@ -7,6 +7,7 @@ mod broken_set;
 mod crash;
 mod delivery;
 mod engines;
+mod foreign;
 mod full;
 mod hostile_imap;
 mod hostile_mail;

@@ -22,12 +22,17 @@ fn url(server: &Server, path: &str) -> String {
 
 /// Fills the form in as a browser without JavaScript does.
 fn fill(server: &Server, old: &str, new: &str) -> String {
+    fill_for(server, "alice@example.org", old, new)
+}
+
+/// As [`fill`], for anybody.
+pub fn fill_for(server: &Server, address: &str, old: &str, new: &str) -> String {
     let page = curl(server, &[&url(server, "/password")]).ok();
     let token = page.split("name=\"token\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
     let origin = format!("Origin: https://localhost:{}", server.https.port());
     let fields = [
         format!("token={token}"),
-        "address=alice@example.org".to_owned(),
+        format!("address={address}"),
         format!("old={old}"),
         format!("new={new}"),
         format!("again={new}"),
