@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn of_two_with_the_same_message_one_is_carried() {
         let retries = Retries::default();
-        let (one, other) = (Ticket::new(retries.clone()), Ticket::new(retries.clone()));
+        let (one, other) = (Ticket::new(retries.clone()), Ticket::new(retries));
         let carrying = one.carry(keys()).unwrap();
         assert!(other.carry(keys()).is_none(), "it is under way");
         let receipt = carrying.done(&accepted());
