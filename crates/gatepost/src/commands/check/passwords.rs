@@ -34,6 +34,8 @@ fn fault(stored: &StoredHash, until: Instant) -> Option<String> {
     let Some(scheme) = Scheme::of(stored) else {
         return Some(match text.strip_prefix('{').and_then(|rest| rest.split_once('}')) {
             Some((name, _)) if is_name(name) => format!("the scheme {{{name}}} is not read"),
+            // What old versions of PostfixAdmin make.
+            _ if text.starts_with("$1$") => "md5crypt is not read".to_owned(),
             _ => "no scheme in front of it".to_owned(),
         });
     };
@@ -115,7 +117,8 @@ mod tests {
             ("{MD5-CRYPT}$1$saltsalt$abc", "the scheme {MD5-CRYPT} is not read"),
             ("{\u{1b}[2J}x", "no scheme in front of it"),
             ("hunter2", "no scheme in front of it"),
-            ("$1$saltsalt$hash", "no scheme in front of it"),
+            ("$1$saltsalt$hash", "md5crypt is not read"),
+            ("$pass$word", "no scheme in front of it"),
             ("{ARGON2ID}hunter2", "damaged"),
             ("{BLF-CRYPT}$2y$10$short", "damaged"),
             ("$6$salt$short", "damaged"),
