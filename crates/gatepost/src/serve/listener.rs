@@ -203,7 +203,7 @@ mod tests {
             let path = dir.path().join("lmtp.sock");
             let listen = Listen::Unix(path.clone());
             let held = Bound::bind("lmtp", &listen).unwrap();
-            fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
             let denied = StdUnixStream::connect(&path).unwrap_err();
             assert_eq!(denied.kind(), io::ErrorKind::PermissionDenied);
             assert_eq!(Bound::bind("lmtp", &listen).unwrap_err().error.kind(), io::ErrorKind::AddrInUse);
