@@ -45,6 +45,7 @@ struct Fallback {
     retired: bool,
     catch_all: Vec<Address>,
     postmaster: Option<Address>,
+    unusable: Option<String>,
 }
 
 impl Directory {
@@ -75,9 +76,10 @@ impl Directory {
                 fallback.catch_all = seen.hosted.catch_all;
             }
             fallback.postmaster = seen.hosted.postmaster.or(fallback.postmaster);
+            fallback.unusable = fallback.unusable.or(seen.hosted.unusable);
             match seen.hosted.alias_of {
                 Some(next) => domain = next,
-                None => return Ok(fallback.found(asked, seen.hosted.name)),
+                None => return fallback.found(asked, seen.hosted.name),
             }
         }
         Ok(Found::Circle)
@@ -191,17 +193,19 @@ fn exact(account: Option<Account>, rows: Vec<Target>) -> Option<Found> {
 impl Fallback {
     /// postmaster and abuse come first: they are always there, even after
     /// somebody had and gave up an account of that name.
-    fn found(self, asked: &Address, domain: Domain) -> Found {
+    fn found(self, asked: &Address, domain: Domain) -> Result<Found, DirectoryError> {
         let targets = if matches!(asked.local().as_str(), "postmaster" | "abuse") {
             match self.postmaster {
                 Some(target) => vec![target],
-                None => return Found::Postmaster(domain),
+                None => return Ok(Found::Postmaster(domain)),
             }
+        } else if let Some(reason) = self.unusable {
+            return Err(bad("domain", reason));
         } else if self.retired || self.catch_all.is_empty() {
-            return Found::NoUser;
+            return Ok(Found::NoUser);
         } else {
             self.catch_all
         };
-        Found::Here { account: None, targets, detail: None }
+        Ok(Found::Here { account: None, targets, detail: None })
     }
 }

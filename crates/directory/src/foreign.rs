@@ -7,7 +7,7 @@ use sql::{Arg, Row};
 use tracing::warn;
 
 use crate::query::{Query, Values};
-use crate::rows::{self, Checked, Hosted, Target, bad, usable};
+use crate::rows::{self, Checked, Hosted, Target, bad, usable, usable_or_not};
 use crate::tables::Queries;
 use crate::{
     Account, AccountKey, AliasEntry, AliasTarget, Credentials, Directory, DirectoryError, DomainEntry, StoredHash,
@@ -247,14 +247,17 @@ impl Fields<'_> {
 
 fn hosted(fields: &Fields<'_>) -> Checked<Hosted> {
     let Some(name) = fields.domain("name")? else { return Err(fields.wrong("name", "it is empty")) };
-    let (catch_all, of_domain) = addresses(fields, "catch_all")?;
-    let (postmaster, _) = addresses(fields, "postmaster")?;
+    let (alias_of, no_domain) = usable_or_not(fields.domain("alias_of"), "alias_of", &name)?;
+    let (catch_all, no_address) = usable_or_not(addresses(fields, "catch_all").map(Some), "catch_all", &name)?;
+    let (postmaster, _) = usable_or_not(addresses(fields, "postmaster").map(Some), "postmaster", &name)?;
+    let (catch_all, of_domain) = catch_all.unwrap_or_default();
     Ok(Hosted {
-        name,
         active: fields.yes("active")?,
-        alias_of: fields.domain("alias_of")?.or(of_domain),
+        alias_of: alias_of.or(of_domain),
         catch_all,
-        postmaster: postmaster.into_iter().next(),
+        postmaster: postmaster.and_then(|(addresses, _)| addresses.into_iter().next()),
+        unusable: no_domain.or(no_address),
+        name,
     })
 }
 

@@ -14,6 +14,9 @@ pub(crate) struct Hosted {
     pub(crate) alias_of: Option<Domain>,
     pub(crate) catch_all: Vec<Address>,
     pub(crate) postmaster: Option<Address>,
+    /// A column that cannot be used. Who is found without it gets mail
+    /// nevertheless; all others are put off, since they may be meant by it.
+    pub(crate) unusable: Option<String>,
 }
 
 /// Where an alias leads.
@@ -41,12 +44,18 @@ pub(crate) fn address(local: &str, domain: &str) -> Result<Address, AddressError
 }
 
 pub(crate) fn hosted(row: &Row) -> Checked<Hosted> {
+    let name = domain_at(row, 0)?;
+    let (alias_of, no_domain) = usable_or_not(optional(row, 2, Domain::parse), "alias_of", &name)?;
+    let (catch_all, no_address) = usable_or_not(optional(row, 3, Address::parse), "catch_all", &name)?;
+    // Without one, mail to postmaster goes where it goes without a column.
+    let (postmaster, _) = usable_or_not(optional(row, 4, Address::parse), "postmaster", &name)?;
     Ok(Hosted {
-        name: domain_at(row, 0)?,
         active: row.int(1)? != 0,
-        alias_of: optional(row, 2, Domain::parse)?,
-        catch_all: optional(row, 3, Address::parse)?.into_iter().collect(),
-        postmaster: optional(row, 4, Address::parse)?,
+        alias_of,
+        catch_all: catch_all.into_iter().collect(),
+        postmaster,
+        unusable: no_domain.or(no_address),
+        name,
     })
 }
 
@@ -110,6 +119,23 @@ pub(crate) fn bad(table: &'static str, reason: String) -> DirectoryError {
 /// For lists: what cannot be used is logged and left out.
 pub(crate) fn usable<T>(rows: Vec<Checked<T>>) -> Vec<T> {
     rows.into_iter().filter_map(|row| row.inspect_err(|error| warn!(%error, "row is skipped")).ok()).collect()
+}
+
+/// A column that people wrote something else into is said and left out.
+pub(crate) fn usable_or_not<T>(
+    read: Checked<Option<T>>,
+    column: &str,
+    domain: &Domain,
+) -> Result<(Option<T>, Option<String>), DirectoryError> {
+    match read {
+        Ok(value) => Ok((value, None)),
+        Err(DirectoryError::BadRow { reason, .. }) => {
+            let reason = format!("{domain}: {column}: {reason}");
+            warn!(reason, "a column of the domain cannot be used");
+            Ok((None, Some(reason)))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// NULL and empty text both mean "none": web tools write the latter.

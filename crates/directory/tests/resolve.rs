@@ -40,6 +40,8 @@ const ROWS: &str = "
     INSERT INTO alias (local, domain, target) VALUES ('sleep', 'example.org', 'off@example.org')
     INSERT INTO alias (local, domain, target) VALUES ('pm', 'example.org', 'postmaster@lost.example')
     INSERT INTO alias (local, domain, target) VALUES ('broken', 'example.net', 'no address @ all')
+    INSERT INTO domain (name, catch_all, postmaster) VALUES ('slip.example', 'no address', 'none either')
+    INSERT INTO account (local, domain) VALUES ('erin', 'slip.example')
     INSERT INTO alias (local, domain, target) VALUES ('half', 'example.org', 'no address @ all')
     INSERT INTO alias (local, domain, target) VALUES ('half', 'example.org', 'alice@example.org')
 ";
@@ -82,6 +84,10 @@ const CASES: &[(&str, &str)] = &[
     ("sleep@example.org", "inactive account"),
     ("pm@example.org", "postmaster lost.example"),
     ("half@example.org", "alice@example.org"),
+    // A slip in the domain's row costs nobody his mail whom it does not concern.
+    ("erin@slip.example", "erin@slip.example"),
+    ("erin+x@slip.example", "erin@slip.example +x"),
+    ("postmaster@slip.example", "postmaster slip.example"),
     // The catch-all takes what is not there, and nothing that is or was.
     ("nobody@example.net", "bob@example.net"),
     ("dave@example.net", "inactive account"),
@@ -147,13 +153,17 @@ async fn check(url: String) {
     }
     let broken = directory.resolve_address(&Address::parse("broken@example.net").unwrap()).await.unwrap_err();
     assert_eq!(broken.class(), Class::Directory, "a target that nobody can read is no reason to bounce");
+    let slip = directory.resolve_address(&Address::parse("nobody@slip.example").unwrap()).await.unwrap_err();
+    assert_eq!(slip.class(), Class::Directory, "nor is a catch-all");
+    assert!(slip.to_string().contains("slip.example: catch_all"), "{slip}");
+    assert!(directory.domains().await.unwrap().iter().any(|domain| domain.name.as_str() == "slip.example"));
 
     assert_eq!(shown(directory.resolve(&ForwardPath::Postmaster).await.unwrap()), "postmaster of the site");
     by_hand(&pool, "INSERT INTO setting (scope, name, value) VALUES ('site', 'postmaster', 'info@example.org')").await;
     assert_eq!(shown(directory.resolve(&ForwardPath::Postmaster).await.unwrap()), "alice@example.org");
 
     let active = directory.active_domains().await.unwrap();
-    assert_eq!(active.len(), 5);
+    assert_eq!(active.len(), 6);
     assert!(!active.contains(&Domain::parse("off.example").unwrap()));
 
     // Wide and deep, beyond the caps.

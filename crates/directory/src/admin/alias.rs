@@ -254,10 +254,11 @@ enum Existing {
     Drop,
 }
 
-fn target_row(row: &sql::Row) -> Checked<TargetRow> {
+pub(super) fn target_row(row: &sql::Row) -> Checked<TargetRow> {
     let address = rows::address(row.text(0)?, row.text(1)?).map_err(|error| bad("alias", error.to_string()))?;
     let target = row.text(2)?;
-    let target = Address::parse(target).map_err(|error| bad("alias", format!("{target:?}: {error}")))?;
+    let target =
+        Address::parse(target).map_err(|error| bad("alias", format!("{address}: target {target:?}: {error}")))?;
     Ok((address, target, row.int(3)? != 0))
 }
 

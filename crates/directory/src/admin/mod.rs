@@ -4,6 +4,7 @@
 mod account;
 mod alias;
 mod domain;
+mod slips;
 
 pub use account::{AccountChange, NewAccount};
 pub use domain::{DomainChange, NewDomain};

@@ -26,7 +26,7 @@ pub(super) async fn directory(config: &Config) -> Vec<Finding> {
     let asked = async {
         let directory = Directory::open(&settings).await?;
         let aliases = aliases(&directory).await?;
-        let people = people(config, &directory).await?;
+        let people = slips(&directory).await?.into_iter().chain(people(config, &directory).await?);
         let answer = (directory.active_domains().await?, aliases, people);
         directory.close().await;
         Ok::<_, DirectoryError>(answer)
@@ -56,6 +56,13 @@ async fn aliases(directory: &Directory) -> Result<Vec<Finding>, DirectoryError> 
     Ok(std::iter::once(outside(&list)).chain(astray(&dead)).collect())
 }
 
+/// Rows that were written by hand and cannot be used.
+async fn slips(directory: &Directory) -> Result<Option<Finding>, DirectoryError> {
+    let slips = directory.slips().await?;
+    let hint = "mail that these rows are about is put off with 451: correct them with an SQL client";
+    Ok((!slips.is_empty()).then(|| Finding::fail("rows", some(&slips), hint)))
+}
+
 /// Whether the users can log in, and whether all mail has its user.
 async fn people(config: &Config, directory: &Directory) -> Result<Vec<Finding>, DirectoryError> {
     let Some(stored) = listed(directory.stored_passwords().await)? else { return Ok(vec![not_listed("accounts")]) };
@@ -82,7 +89,11 @@ async fn dead_ends(directory: &Directory, list: &[AliasEntry]) -> Result<Vec<Str
     let mut dead = Vec::new();
     for entry in list {
         for target in entry.targets.iter().filter(|target| target.active && !target.outside) {
-            let end = directory.resolve_address(&target.address).await?;
+            let end = match directory.resolve_address(&target.address).await {
+                // Said by itself.
+                Err(DirectoryError::BadRow { .. }) => continue,
+                end => end?,
+            };
             if matches!(end, Resolution::NoSuchUser | Resolution::InactiveAccount | Resolution::InactiveDomain) {
                 dead.push(format!("{} -> {}", entry.address, target.address));
             }
@@ -105,10 +116,14 @@ fn outside(list: &[AliasEntry]) -> Finding {
     let leads = |entry: &&AliasEntry| entry.targets.iter().any(|target| target.active && target.outside);
     let outside: Vec<String> = list.iter().filter(leads).map(|entry| entry.address.to_string()).collect();
     if outside.is_empty() {
-        return Finding::ok(name, format!("{} aliases, none leads outside", list.len()));
+        return Finding::ok(name, format!("{}, none leads outside", counted_aliases(list.len())));
     }
     let message = format!("{}: leads outside, and sending does not exist yet; senders are told 451", some(&outside));
     Finding::warn(name, message, "give these aliases a target here: gatepost alias change ADDRESS TARGET")
+}
+
+fn counted_aliases(count: usize) -> String {
+    if count == 1 { "1 alias".to_owned() } else { format!("{count} aliases") }
 }
 
 /// The index.
@@ -158,6 +173,37 @@ mod tests {
     use super::*;
     use crate::commands::check::Status;
     use directory::AliasTarget;
+
+    #[tokio::test]
+    async fn rows_that_cannot_be_used() {
+        let dir = tempfile::tempdir().unwrap();
+        let text = format!("[server]\nhostname = \"mx.example.org\"\ndata = \"{}\"\n", dir.path().display());
+        let config = Config::parse(&text, std::path::Path::new("gatepost.toml")).unwrap();
+        let settings = config.directory_settings();
+        let place = Directory::open(&settings).await.unwrap();
+        place.add_domain(&directory::NewDomain::new(mail::Domain::parse("example.org").unwrap())).await.unwrap();
+        assert_eq!(slips(&place).await.unwrap(), None);
+        let pool = sql::Pool::open(&settings.sql).unwrap();
+        for statement in [
+            "UPDATE domain SET catch_all = 'nonsense'",
+            "INSERT INTO alias (local, domain, target) VALUES ('al', 'example.org', 'a@example.org,b@example.org')",
+            "INSERT INTO alias (local, domain, target) VALUES ('to', 'example.org', 'al@example.org')",
+        ] {
+            pool.execute(statement, &[]).await.unwrap();
+        }
+        pool.close().await;
+        place.close().await;
+        let findings = directory(&config).await;
+        let rows = findings.iter().find(|finding| finding.name == "rows").unwrap();
+        assert!(
+            rows.message.contains("example.org: catch_all") && rows.message.contains("al@example.org: target"),
+            "{rows:?}"
+        );
+        assert!(
+            findings.iter().any(|finding| finding.name == "directory" && finding.status == Status::Ok),
+            "{findings:?}"
+        );
+    }
 
     #[tokio::test]
     async fn aliases_that_lead_nowhere() {

@@ -106,7 +106,7 @@ async fn reverse(site: &Site, address: IpAddr, dns: &Resolver) -> Finding {
 
 /// RFC 7208: who may send for the domain.
 async fn spf(site: &Site, dns: &Resolver) -> Finding {
-    let asked = Asked::new(&site.domain, "TXT", "\"v=spf1 mx -all\"");
+    let asked = Asked::new(&site.domain, "TXT", "\"v=spf1 include:WHOEVER-SENDS-YOUR-MAIL ~all\"");
     let found = match dns.texts(&site.domain).await {
         Ok(found) => found,
         Err(error) => return asked.unanswered(&error),
@@ -117,7 +117,11 @@ async fn spf(site: &Site, dns: &Resolver) -> Finding {
         text.split(' ').any(|word| word.eq_ignore_ascii_case("+all") || word.eq_ignore_ascii_case("all"))
     };
     match found.len() {
-        0 => asked.finding(Status::Warn, found, "without it anybody may send in the domain's name"),
+        0 => asked.finding(
+            Status::Warn,
+            found,
+            "names the servers that send mail of the domain; without it anybody may send in its name",
+        ),
         1 if found.iter().any(anybody) => {
             asked.finding(Status::Fail, found, "it says that anybody may send in the domain's name")
         }
