@@ -32,6 +32,10 @@ pub use services::{Peer, Place, Services};
 /// The most bytes of a form: five fields, of which the longest password is
 /// some hundred.
 const MAX_BODY: usize = 8 << 10;
+/// The most that is read of one that is too large, so that the visitor hears
+/// why it is refused: a connection that is closed before it was read is lost to
+/// him with the answer.
+const MAX_READ: usize = 256 << 10;
 
 /// All pages. Each request needs a [`Peer`] among its extensions.
 pub fn router(services: Services) -> Router {
@@ -49,7 +53,7 @@ pub fn router(services: Services) -> Router {
         .route("/icon.svg", get(page::icon))
         .fallback(missing::page)
         .method_not_allowed_fallback(missing::method)
-        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(DefaultBodyLimit::max(MAX_READ))
         .layer(from_fn_with_state(Arc::clone(&shared), headers::add))
         .with_state(shared)
 }

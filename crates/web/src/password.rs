@@ -15,6 +15,7 @@ use login::{ChangeError, Changed, LoginError, Weakness};
 use mail::Address;
 use time::OffsetDateTime;
 
+use crate::MAX_BODY;
 use crate::forgery::{Visit, is_from_here};
 use crate::form::{PasswordForm, is_form};
 use crate::language::Speech;
@@ -44,7 +45,7 @@ pub(crate) async fn change(
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
     let desk = Desk::new(&shared, speech, &headers);
-    let Ok(body) = body else {
+    let Some(body) = body.ok().filter(|body| body.len() <= MAX_BODY) else {
         return Notice::new(speech, desk.texts.too_large, desk.texts.missing_text)
             .answer(StatusCode::PAYLOAD_TOO_LARGE);
     };

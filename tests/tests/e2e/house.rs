@@ -25,12 +25,14 @@ pub fn eventually(what: &str, holds: impl FnMut() -> bool) {
     within(PATIENCE, what, holds);
 }
 
-/// Waits until it holds, for as long as this.
+/// Waits until it holds, for as long as this. It is looked at less and less
+/// often: a connection takes no more than a hundred messages.
 pub fn within(most: Duration, what: &str, mut holds: impl FnMut() -> bool) {
-    let start = Instant::now();
+    let (start, mut pause) = (Instant::now(), Duration::from_millis(20));
     while !holds() {
         assert!(start.elapsed() < most, "not within {most:?}: {what}");
-        std::thread::sleep(Duration::from_millis(20));
+        std::thread::sleep(pause);
+        pause = (pause * 5 / 4).min(Duration::from_secs(2));
     }
 }
 
