@@ -72,35 +72,23 @@ impl Directory {
         Ok(found.filter(|found| found.address == *address))
     }
 
-    /// Puts `new` in the place of `old`, unless somebody changed the password
-    /// in the meantime. Says whether it did.
+    /// Puts `new` in the place of the hash that was read, unless somebody
+    /// changed the password in the meantime. Says whether it did.
     ///
     /// # Errors
     ///
     /// [`DirectoryError::Sql`]; the caller's login is good nevertheless.
-    pub async fn replace_hash(
-        &self,
-        key: AccountKey,
-        old: &StoredHash,
-        new: &StoredHash,
-    ) -> Result<Replaced, DirectoryError> {
-        let args = args![new.expose(), key.as_i64(), old.expose()];
-        let done = self.pool().await?.execute(text::REHASH, args).await?;
-        Ok(if done.rows > 0 { Replaced::Yes } else { Replaced::ChangedMeanwhile })
-    }
-}
-
-impl Directory {
-    /// As [`Directory::replace_hash`], in whichever tables they are.
-    ///
-    /// # Errors
-    ///
-    /// [`DirectoryError::Sql`]; [`DirectoryError::NoQuery`] where passwords of
-    /// another program's tables are not to be changed here.
+    /// [`DirectoryError::NoQuery`] where passwords of another program's tables
+    /// are not to be changed here.
     pub async fn store_hash(&self, whose: &Credentials, new: &StoredHash) -> Result<Replaced, DirectoryError> {
         let Some(old) = &whose.hash else { return Ok(Replaced::ChangedMeanwhile) };
-        let Tables::Foreign(queries) = &self.tables else { return self.replace_hash(whose.key, old, new).await };
-        let done = self.foreign_replace(queries, &whose.address, (old, new)).await?;
+        let done = match &self.tables {
+            Tables::Foreign(queries) => self.foreign_replace(queries, &whose.address, (old, new)).await?,
+            Tables::Own => {
+                let args = args![new.expose(), whose.key.as_i64(), old.expose()];
+                self.pool().await?.execute(text::REHASH, args).await?.rows > 0
+            }
+        };
         Ok(if done { Replaced::Yes } else { Replaced::ChangedMeanwhile })
     }
 }

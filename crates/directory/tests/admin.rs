@@ -80,9 +80,10 @@ async fn accounts(directory: &Directory) {
     assert!(!quoted.has_password);
 
     let hash = |text: &str| StoredHash::new(text);
-    let replaced = directory.replace_hash(alice.key, &hash("{PLAIN}old"), &hash("{PLAIN}new")).await.unwrap();
+    let old = directory.credentials(&alice.address).await.unwrap().unwrap();
+    let replaced = directory.store_hash(&old, &hash("{PLAIN}new")).await.unwrap();
     assert_eq!(replaced, Replaced::Yes);
-    let replaced = directory.replace_hash(alice.key, &hash("{PLAIN}old"), &hash("{PLAIN}x")).await.unwrap();
+    let replaced = directory.store_hash(&old, &hash("{PLAIN}x")).await.unwrap();
     assert_eq!(replaced, Replaced::ChangedMeanwhile);
     let found = directory.credentials(&alice.address).await.unwrap().unwrap();
     assert_eq!((found.key, found.hash, found.active), (alice.key, Some(hash("{PLAIN}new")), true));

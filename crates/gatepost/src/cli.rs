@@ -100,13 +100,7 @@ fn dispatch(cli: Cli, out: Output) -> Result<Exit, Failure> {
             wait(quarantine::run(&command, &config, out))??;
         }
         Command::Doctor(args) => {
-            let config = as_server(load()?)?;
-            return wait(async {
-                let directory = commands::open_directory(&config).await?;
-                let done = doctor::run(&args, &config, &directory, out).await;
-                directory.close().await;
-                done
-            })?;
+            return with_directory(load()?, async |place, it| doctor::run(&args, place, it, out).await);
         }
         Command::Domain { command } => with_directory(load()?, async |place, it| command.run(place, it, out).await)?,
         Command::User { command } => with_directory(load()?, async |place, it| command.run(place, it, out).await)?,
@@ -123,10 +117,10 @@ fn as_server(config: Config) -> Result<Config, Failure> {
 }
 
 /// Runs a command that works on the directory.
-fn with_directory(
+fn with_directory<T>(
     config: Config,
-    work: impl AsyncFnOnce(&Config, &Directory) -> Result<(), Failure>,
-) -> Result<(), Failure> {
+    work: impl AsyncFnOnce(&Config, &Directory) -> Result<T, Failure>,
+) -> Result<T, Failure> {
     let config = as_server(config)?;
     wait(async {
         let directory = commands::open_directory(&config).await?;

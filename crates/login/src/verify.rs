@@ -330,7 +330,7 @@ impl Logins {
             return old;
         }
         let Ok(Ok(new)) = self.hash(password.clone()).await else { return old };
-        let replace = self.directory.replace_hash(credentials.key, &old, &new);
+        let replace = self.directory.store_hash(credentials, &new);
         match tokio::time::timeout(REHASH_PATIENCE, replace).await {
             Ok(Ok(Replaced::Yes)) => {
                 info!(address = %credentials.address, "password hash replaced by argon2id");

@@ -1,6 +1,6 @@
 //! COPY: new files with new names, all or none.
 
-use index::{Arrival, Known, NewMessage, Uid};
+use index::{Arrival, Known, NewMessage, Outcome, Uid, UidValidity};
 use maildir::{AccountPath, Folder, Located, Staged};
 use uidlist::{BaseName, FolderDir, Sizes};
 
@@ -16,7 +16,8 @@ struct Job {
     received_secs: i64,
 }
 
-type Place = (AccountPath, FolderDir);
+/// An account's Maildir, and a folder in it.
+pub(crate) type Place = (AccountPath, FolderDir);
 
 impl Store {
     /// COPY: all or nothing, durable when it returns. UIDs that are gone are
@@ -46,7 +47,7 @@ impl Store {
         let mut jobs = Vec::with_capacity(known.len());
         let mut rows = Vec::with_capacity(known.len());
         for known in &known {
-            let row = self.copy_row(known, &source.keywords, to);
+            let row = self.copied_row(known, &source.keywords, to);
             jobs.push(Job {
                 located: self.locate(from, known),
                 base: row.base.clone(),
@@ -58,18 +59,11 @@ impl Store {
         let placed = self.blocking(move |store| place_all(store, &places.0, &places.1, &jobs)).await?;
         let outcomes = self.commit_or_remove(vec![placed], rows).await?;
         self.changed_here(to.account, to.id);
-        let mut copied =
-            Copied { uid_validity: target.uid_validity, from: Vec::new(), to: Vec::with_capacity(known.len()) };
-        for (known, uid) in known.iter().zip(outcomes.into_iter().map(uid_of)) {
-            if let Some(uid) = uid {
-                copied.from.push(known.message.uid);
-                copied.to.push(uid);
-            }
-        }
-        Ok(copied)
+        Ok(Copied::of(target.uid_validity, known.iter().map(|known| known.message.uid), outcomes))
     }
 
-    fn copy_row(&self, known: &Known, list: &[index::Keyword], to: &Mailbox) -> NewMessage {
+    /// The row that a message has in another folder.
+    pub(crate) fn copied_row(&self, known: &Known, list: &[index::Keyword], to: &Mailbox) -> NewMessage {
         let message = &known.message;
         let sizes = Sizes { disk: message.size, wire: message.wsize };
         NewMessage {
@@ -87,6 +81,20 @@ impl Store {
             // finds that they are owed.
             letters: index::letters_of(message.flags, index::KeywordSet::default()),
         }
+    }
+}
+
+impl Copied {
+    /// What became of each message; those without a row of their own there are
+    /// left out.
+    pub(crate) fn of(
+        uid_validity: UidValidity,
+        from: impl IntoIterator<Item = Uid>,
+        outcomes: impl IntoIterator<Item = Outcome>,
+    ) -> Self {
+        let numbered = from.into_iter().zip(outcomes).filter_map(|(uid, outcome)| Some((uid, uid_of(outcome)?)));
+        let (from, to) = numbered.unzip();
+        Self { uid_validity, from, to }
     }
 }
 

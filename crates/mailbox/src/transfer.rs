@@ -5,14 +5,12 @@
 //! come to that, the next scans find a file without a row and a row without a
 //! file, and settle both as they do for any other program that moves mail.
 
-use index::{Arrival, Known, NewMessage, Uid, Which};
-use maildir::{AccountPath, Folder, Located};
-use uidlist::{BaseName, FolderDir, Sizes};
+use index::{Uid, Which};
+use maildir::{Folder, Located};
+use uidlist::BaseName;
 
-use crate::deliver::uid_of;
+use crate::copy::Place;
 use crate::{Copied, Mailbox, Store, StoreError};
-
-type Place = (AccountPath, FolderDir);
 
 /// One message to move.
 #[derive(Clone)]
@@ -49,7 +47,7 @@ impl Store {
         let mut jobs = Vec::with_capacity(known.len());
         let mut rows = Vec::with_capacity(known.len());
         for known in &known {
-            let row = self.moved_row(known, &source.keywords, to);
+            let row = self.copied_row(known, &source.keywords, to);
             jobs.push(Job { located: self.locate(from, known), base: row.base.clone(), letters: row.letters });
             rows.push(row);
         }
@@ -70,14 +68,7 @@ impl Store {
         let moved: Vec<Uid> = known.iter().map(|known| known.message.uid).collect();
         self.forget_moved(from, &moved).await;
         self.changed_here(to.account, to.id);
-        let mut copied = Copied { uid_validity: target.uid_validity, from: Vec::new(), to: Vec::new() };
-        for (uid, new) in moved.into_iter().zip(outcomes.into_iter().map(uid_of)) {
-            if let Some(new) = new {
-                copied.from.push(uid);
-                copied.to.push(new);
-            }
-        }
-        Ok(copied)
+        Ok(Copied::of(target.uid_validity, moved, outcomes))
     }
 
     /// The messages are in the other folder for good, so this does not fail:
@@ -88,26 +79,6 @@ impl Store {
             tracing::warn!(%error, mailbox = %from.id, "messages that were moved vanish from their old folder later");
         }
         self.changed_here(from.account, from.id);
-    }
-
-    fn moved_row(&self, known: &Known, list: &[index::Keyword], to: &Mailbox) -> NewMessage {
-        let message = &known.message;
-        let sizes = Sizes { disk: message.size, wire: message.wsize };
-        NewMessage {
-            mailbox: to.id,
-            uid: None,
-            base: self.inner.names.next(self.now_usecs(), sizes),
-            arrival: Arrival::Ours,
-            flags: message.flags,
-            keywords: message.keywords.positions().filter_map(|at| list.get(at).cloned()).collect(),
-            size: message.size,
-            wsize: message.wsize,
-            internal_date: message.internal_date,
-            saved: self.now_secs(),
-            // Letters of keywords differ from folder to folder; the next scan
-            // finds that they are owed.
-            letters: index::letters_of(message.flags, index::KeywordSet::default()),
-        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use imap::response::{Code, Reply};
 use imap::{MailboxName, Numbers, SequenceSet};
-use mailbox::Uid;
+use mailbox::{Copied, Uid};
 
 use super::failure::{Failure, gone_messages, target};
 use super::folder;
@@ -30,7 +30,12 @@ pub(super) async fn run<S: Sink>(
     }
     let expunges = if numbers == Numbers::Uid { Expunges::Told } else { Expunges::Kept };
     session.refresh(expunges, out).await?;
-    let numbers = |uids: &[Uid]| uids.iter().map(|uid| uid.get()).collect();
-    let code = Code::CopyUid { validity: copied.uid_validity.0, from: numbers(&copied.from), to: numbers(&copied.to) };
+    let code = copy_uid(&copied);
     Ok(Reply::ok("Copied").with(code))
+}
+
+/// COPYUID, which MOVE says as well.
+pub(super) fn copy_uid(copied: &Copied) -> Code {
+    let numbers = |uids: &[Uid]| uids.iter().map(|uid| uid.get()).collect();
+    Code::CopyUid { validity: copied.uid_validity.0, from: numbers(&copied.from), to: numbers(&copied.to) }
 }

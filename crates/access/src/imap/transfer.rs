@@ -1,9 +1,10 @@
 //! MOVE (RFC 6851): COPYUID comes first, then what is gone here.
 
-use imap::response::{Code, Reply};
+use imap::response::Reply;
 use imap::{MailboxName, Numbers, SequenceSet};
 use mailbox::Uid;
 
+use super::copy::copy_uid;
 use super::expunge::read_only;
 use super::failure::{Failure, gone_messages, target};
 use super::folder;
@@ -32,8 +33,7 @@ pub(super) async fn run<S: Sink>(
     if moved.from.is_empty() {
         return Ok(gone_messages());
     }
-    let numbers = |uids: &[Uid]| uids.iter().map(|uid| uid.get()).collect();
-    let code = Code::CopyUid { validity: moved.uid_validity.0, from: numbers(&moved.from), to: numbers(&moved.to) };
+    let code = copy_uid(&moved);
     out.untagged(&Reply::ok("Moved").with(code)).await?;
     // The numbers of this command were used already (RFC 6851 §4.3 wants the
     // client told before the end of it).
