@@ -4,10 +4,9 @@
 use std::fmt;
 
 use mail::Address;
-use sql::args;
 
-use crate::rows::{self, bad};
-use crate::{AccountKey, Directory, DirectoryError, Tables, statements as text};
+use crate::source::ask;
+use crate::{AccountKey, Directory, DirectoryError};
 
 /// A password hash with its scheme, as stored. Not shown by any formatter.
 #[derive(Clone, PartialEq, Eq)]
@@ -54,22 +53,7 @@ impl Directory {
     ///
     /// Of [`mail::Class::Directory`] where the directory cannot be asked.
     pub async fn credentials(&self, address: &Address) -> Result<Option<Credentials>, DirectoryError> {
-        if let Tables::Foreign(queries) = &self.tables {
-            return self.foreign_credentials(queries, address).await;
-        }
-        let read = |row: &sql::Row| {
-            let stored =
-                rows::address(row.text(4)?, row.text(5)?).map_err(|error| bad("account", error.to_string()))?;
-            Ok(Credentials {
-                key: AccountKey::new(row.int(0)?),
-                address: stored,
-                hash: row.opt_text(1)?.filter(|hash| !hash.is_empty()).map(StoredHash::new),
-                active: row.int(2)? != 0 && row.int(3)? != 0,
-            })
-        };
-        let args = args![address.domain().as_str(), address.local().as_str()];
-        let found = self.row(text::CREDENTIALS, args, read).await?;
-        Ok(found.filter(|found| found.address == *address))
+        ask!(self.source, credentials(address))
     }
 
     /// Puts `new` in the place of the hash that was read, unless somebody
@@ -81,14 +65,7 @@ impl Directory {
     /// [`DirectoryError::NoQuery`] where passwords of another program's tables
     /// are not to be changed here.
     pub async fn store_hash(&self, whose: &Credentials, new: &StoredHash) -> Result<Replaced, DirectoryError> {
-        let Some(old) = &whose.hash else { return Ok(Replaced::ChangedMeanwhile) };
-        let done = match &self.tables {
-            Tables::Foreign(queries) => self.foreign_replace(queries, &whose.address, (old, new)).await?,
-            Tables::Own => {
-                let args = args![new.expose(), whose.key.as_i64(), old.expose()];
-                self.pool().await?.execute(text::REHASH, args).await?.rows > 0
-            }
-        };
+        let done = ask!(self.source, replace_hash(whose, new))?;
         Ok(if done { Replaced::Yes } else { Replaced::ChangedMeanwhile })
     }
 }

@@ -1,12 +1,11 @@
 //! The directory: opened once, asked at every RCPT and every login.
 
 use mail::Domain;
-use sql::{Arg, Pool, Row, Schema, SqlError, args};
-use tokio::sync::OnceCell;
+use sql::Pool;
 use tracing::warn;
 
-use crate::rows::{Checked, domain_at, usable};
-use crate::{DirectoryError, Tables, statements as text};
+use crate::source::{Foreign, Own, Sources, ask};
+use crate::{DirectoryError, Queries, Tables};
 
 /// Where the directory is, and how addresses are read.
 #[derive(Debug, Clone)]
@@ -32,21 +31,8 @@ impl Settings {
 /// made with any tool counts from the next question on.
 #[derive(Debug)]
 pub struct Directory {
-    pool: Pool,
-    /// Set when the schema was seen to be there. A database that is away at
-    /// the start is brought up to date when it answers for the first time.
-    migrated: OnceCell<()>,
+    pub(crate) source: Sources,
     pub(crate) separator: Option<char>,
-    pub(crate) tables: Tables,
-}
-
-/// The migrations of the directory.
-pub(crate) fn schema() -> Schema {
-    Schema::new(
-        "_gatepost_directory_migrations",
-        sqlx::migrate!("../../schema/directory/mysql"),
-        sqlx::migrate!("../../schema/directory/sqlite"),
-    )
 }
 
 impl Directory {
@@ -59,9 +45,13 @@ impl Directory {
     /// cannot be used, a SQLite file that cannot be made, a schema that does
     /// not fit.
     pub async fn open(settings: &Settings) -> Result<Self, DirectoryError> {
-        let pool = Pool::open(&settings.sql)?;
-        let directory =
-            Self { pool, migrated: OnceCell::new(), separator: settings.separator, tables: settings.tables.clone() };
+        let source = match &settings.tables {
+            Tables::Own => Sources::Own(Own::new(Pool::open(&settings.sql)?)),
+            Tables::Foreign(queries) => {
+                Sources::Foreign(Box::new(Foreign::new(Pool::open(&settings.sql)?, Queries::clone(queries))))
+            }
+        };
+        let directory = Self { source, separator: settings.separator };
         match directory.ping().await {
             Err(error) if error.is_away() => {
                 warn!(%error, "the directory is away");
@@ -77,7 +67,7 @@ impl Directory {
     ///
     /// [`DirectoryError::Sql`] where it cannot.
     pub async fn ping(&self) -> Result<(), DirectoryError> {
-        Ok(self.pool().await?.ping().await?)
+        ask!(self.source, ping())
     }
 
     /// The active domains, sorted.
@@ -86,11 +76,7 @@ impl Directory {
     ///
     /// [`DirectoryError::Sql`] where the directory cannot be asked.
     pub async fn active_domains(&self) -> Result<Vec<Domain>, DirectoryError> {
-        if let Tables::Foreign(queries) = &self.tables {
-            let all = self.foreign_domains(queries).await?.into_iter();
-            return Ok(all.filter(|domain| domain.active).map(|domain| domain.name).collect());
-        }
-        Ok(usable(self.rows(text::ACTIVE_DOMAINS, &[], |row| domain_at(row, 0)).await?))
+        ask!(self.source, active_domains())
     }
 
     /// The domains that were removed on purpose, sorted. One that was active a
@@ -100,52 +86,19 @@ impl Directory {
     ///
     /// [`DirectoryError::Sql`] where the directory cannot be asked.
     pub async fn removed_domains(&self) -> Result<Vec<Domain>, DirectoryError> {
-        if self.tables != Tables::Own {
-            // Nobody notes it there: for a day it counts as an accident.
-            return Ok(Vec::new());
-        }
-        Ok(usable(self.rows(text::REMOVED_DOMAINS, &[], |row| domain_at(row, 0)).await?))
+        ask!(self.source, removed_domains())
     }
 
     /// Closes all connections, waiting for those in use.
     pub async fn close(&self) {
-        self.pool.close().await;
+        ask!(self.source, close());
     }
 
-    /// The pool, with the schema known to be there. Another program's is none
-    /// of our business.
-    pub(crate) async fn pool(&self) -> Result<&Pool, SqlError> {
-        if self.tables != Tables::Own {
-            return Ok(&self.pool);
+    /// Our own tables, for what only they have, and for changes.
+    pub(crate) fn own(&self) -> Result<&Own, DirectoryError> {
+        match &self.source {
+            Sources::Own(own) => Ok(own),
+            Sources::Foreign(_) => Err(DirectoryError::ForeignTables),
         }
-        self.migrated.get_or_try_init(|| async { self.pool.migrate(&schema()).await }).await?;
-        Ok(&self.pool)
-    }
-
-    /// Rows, each checked by itself.
-    pub(crate) async fn rows<T: Send + Unpin>(
-        &self,
-        statement: &'static str,
-        args: &[Arg<'_>],
-        read: impl Fn(&Row) -> Checked<T> + Send + Sync,
-    ) -> Result<Vec<Checked<T>>, DirectoryError> {
-        Ok(self.pool().await?.fetch_all(statement, args, |row| Ok(read(row))).await?)
-    }
-
-    /// One row by a key; a row that cannot be used is an error, since taking
-    /// it for missing would bounce mail.
-    pub(crate) async fn row<T: Send + Unpin>(
-        &self,
-        statement: &'static str,
-        args: &[Arg<'_>],
-        read: impl Fn(&Row) -> Checked<T> + Send + Sync,
-    ) -> Result<Option<T>, DirectoryError> {
-        self.rows(statement, args, read).await?.into_iter().next().transpose()
-    }
-
-    /// How many, by a statement that counts.
-    pub(crate) async fn count(&self, statement: &'static str, domain: &Domain) -> Result<u64, DirectoryError> {
-        let read = |row: &Row| Ok(crate::rows::count(row, 0)?);
-        Ok(self.row(statement, args![domain.as_str()], read).await?.unwrap_or(0))
     }
 }

@@ -2,11 +2,10 @@
 //! order exact, base of a subaddress, domain alias, retired, catch-all.
 
 use mail::{Address, Domain, LocalPart};
-use sql::args;
-use tracing::warn;
 
-use crate::rows::{self, Hosted, Target, bad};
-use crate::{Account, Directory, DirectoryError, Tables, statements as text};
+use crate::rows::{Hosted, Target, bad};
+use crate::source::{Seen, ask};
+use crate::{Account, Directory, DirectoryError};
 
 /// The most alias domains in a row.
 const MAX_DOMAINS: usize = 16;
@@ -29,13 +28,6 @@ pub(crate) enum Found {
     Foreign,
     /// Alias domains run in a circle.
     Circle,
-}
-
-/// What one look at the tables shows for an address.
-struct Seen {
-    hosted: Hosted,
-    account: Option<Account>,
-    targets: Vec<Target>,
 }
 
 /// What was seen on the way through alias domains, and counts only when no
@@ -69,7 +61,7 @@ impl Directory {
                 return Ok(found);
             }
             let base = base.as_ref().map_or(asked.local(), |(base, _)| base);
-            fallback.retired |= self.is_retired(asked.local(), base, &domain).await?;
+            fallback.retired |= ask!(self.source, is_retired(asked.local(), base, &domain))?;
             // The catch-all of the domain that is meant goes before that of
             // its alias.
             if !seen.hosted.catch_all.is_empty() {
@@ -95,79 +87,11 @@ impl Directory {
     }
 
     async fn look_up(&self, local: &LocalPart, domain: &Domain) -> Result<Option<Seen>, DirectoryError> {
-        if let Tables::Foreign(queries) = &self.tables {
-            let Some(hosted) = self.foreign_hosted(queries, domain).await? else { return Ok(None) };
-            let address = Address::new(local.clone(), domain.clone());
-            let account = self.foreign_account(queries, &address).await?.map(|(account, _)| account);
-            return Ok(Some(Seen { hosted, account, targets: self.foreign_targets(queries, &address).await? }));
-        }
-        let key = args![local.as_str(), local.as_str(), domain.as_str()];
-        let row = self.row(text::LOOK_UP, key, rows::looked_up).await?;
-        let Some((hosted, account, count)) = row.filter(|(hosted, ..)| hosted.name == *domain) else { return Ok(None) };
-        // MySQL takes 'alice ' for equal to 'alice'; we do not.
-        let account = account.filter(|account| account.address.local() == local);
-        // One that is switched off gets nothing, whatever its alias says.
-        let is_off = account.as_ref().is_some_and(|account| !account.active);
-        let targets = if count > 0 && !is_off { self.targets(local, domain).await? } else { Vec::new() };
-        Ok(Some(Seen { hosted, account, targets }))
-    }
-
-    /// The account, active or not.
-    pub(crate) async fn account_row(
-        &self,
-        local: &LocalPart,
-        domain: &Domain,
-    ) -> Result<Option<Account>, DirectoryError> {
-        if let Tables::Foreign(queries) = &self.tables {
-            let address = Address::new(local.clone(), domain.clone());
-            return Ok(self.foreign_account(queries, &address).await?.map(|(account, _)| account));
-        }
-        let account = self.row(text::ACCOUNT, args![domain.as_str(), local.as_str()], rows::account).await?;
-        // MySQL takes 'alice ' for equal to 'alice'; we do not.
-        Ok(account.filter(|account| account.address.local() == local))
-    }
-
-    /// The targets of an alias.
-    async fn targets(&self, local: &LocalPart, domain: &Domain) -> Result<Vec<Target>, DirectoryError> {
-        let read = |row: &sql::Row| {
-            let target = row.text(0)?;
-            let address = Address::parse(target).map_err(|error| bad("alias", format!("{target:?}: {error}")))?;
-            Ok((address, row.int(1)? != 0, row.text(2)? == local.as_str()))
-        };
-        let all = self.rows(text::TARGETS, args![domain.as_str(), local.as_str()], read).await?;
-        let mut good = Vec::with_capacity(all.len());
-        let mut wrong = None;
-        for row in all {
-            match row {
-                Ok((address, active, true)) => good.push(Target { address, active, exclusive: false }),
-                // Another alias, but for MySQL's padding.
-                Ok((.., false)) => {}
-                Err(error) => {
-                    warn!(%error, local = local.as_str(), %domain, "target of an alias is skipped");
-                    wrong = Some(error);
-                }
-            }
-        }
-        // An alias whose every target is unreadable is no reason to bounce.
-        wrong.filter(|_| good.is_empty()).map_or(Ok(good), Err)
+        ask!(self.source, look_up(&Address::new(local.clone(), domain.clone())))
     }
 
     pub(crate) async fn hosted(&self, domain: &Domain) -> Result<Option<Hosted>, DirectoryError> {
-        if let Tables::Foreign(queries) = &self.tables {
-            return self.foreign_hosted(queries, domain).await;
-        }
-        let hosted = self.row(text::HOSTED, args![domain.as_str()], rows::hosted).await?;
-        Ok(hosted.filter(|hosted| hosted.name == *domain))
-    }
-
-    async fn is_retired(&self, local: &LocalPart, base: &LocalPart, domain: &Domain) -> Result<bool, DirectoryError> {
-        if self.tables != Tables::Own {
-            return Ok(false);
-        }
-        let key = args![domain.as_str(), local.as_str(), base.as_str()];
-        let rows = self.rows(text::RETIRED, key, |row| Ok(row.text(0)?.to_owned())).await?;
-        let is_it = |retired: &String| retired == local.as_str() || retired == base.as_str();
-        Ok(rows.iter().flatten().any(is_it))
+        ask!(self.source, hosted(domain))
     }
 }
 

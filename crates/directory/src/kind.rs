@@ -1,12 +1,13 @@
 //! Whose tables these are.
 
-use crate::{Directory, Tables};
+use crate::Directory;
+use crate::source::Sources;
 
 impl Directory {
     /// Whether the tables are our own: in those of another program nothing is
     /// changed that nobody has asked for, such as a password's hash at a login.
     #[must_use]
     pub fn has_own_tables(&self) -> bool {
-        self.tables == Tables::Own
+        matches!(self.source, Sources::Own(_))
     }
 }

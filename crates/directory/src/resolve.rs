@@ -3,12 +3,11 @@
 use std::collections::HashSet;
 
 use mail::{Address, Domain, ForwardPath};
-use sql::args;
 use tracing::warn;
 
 use crate::find::Found;
-use crate::rows::bad;
-use crate::{Account, Directory, DirectoryError, Resolution, Tables, statements as text};
+use crate::source::ask;
+use crate::{Account, Directory, DirectoryError, Resolution};
 
 /// The most aliases in a row.
 const MAX_DEPTH: usize = 16;
@@ -53,24 +52,14 @@ impl Directory {
     /// The domain has no row, or is switched off: true only if the directory
     /// as a whole looks alive.
     async fn if_any_is_active(&self, answer: Resolution) -> Result<Resolution, DirectoryError> {
-        let any = match &self.tables {
-            Tables::Own => self.row(text::ANY_ACTIVE, &[], |_| Ok(())).await?,
-            Tables::Foreign(_) => self.active_domains().await?.first().map(|_| ()),
-        };
-        any.map(|()| answer).ok_or(DirectoryError::NoActiveDomain)
+        if ask!(self.source, any_active())? { Ok(answer) } else { Err(DirectoryError::NoActiveDomain) }
     }
 
     /// `<Postmaster>`: the address in the setting `postmaster` of the site, or
     /// else whoever the caller keeps for it.
     async fn site_postmaster(&self) -> Result<Resolution, DirectoryError> {
-        let read = |row: &sql::Row| {
-            Address::parse(row.text(0)?).map_err(|error| bad("setting", format!("postmaster: {error}")))
-        };
         let nobody = Resolution::Postmaster { domain: None };
-        if self.tables != Tables::Own {
-            return Ok(nobody);
-        }
-        let Some(address) = self.row(text::SITE_POSTMASTER, args![], read).await? else { return Ok(nobody) };
+        let Some(address) = ask!(self.source, site_postmaster())? else { return Ok(nobody) };
         Ok(match self.resolve_address(&address).await? {
             found @ (Resolution::Deliver { .. } | Resolution::Postmaster { .. }) => found,
             _ => {

@@ -27,7 +27,7 @@ statements! {
     REMOVED_DOMAINS = "SELECT name FROM removed_domain ORDER BY name";
     ACCOUNT = "SELECT id, local, domain, name, quota_bytes, active, \
         CASE WHEN password IS NULL OR password = '' THEN 0 ELSE 1 END, \
-        language, time_zone, CAST(created AS CHAR) \
+        language, time_zone, CAST(created AS CHAR), password \
         FROM account WHERE domain = ? AND local = ?";
     /// One more than the cap on targets, so that "too many" can be told.
     TARGETS = "SELECT target, active, local FROM alias WHERE domain = ? AND local = ? ORDER BY id LIMIT 1001";
@@ -63,11 +63,11 @@ statements! {
     // Accounts.
     ACCOUNTS = "SELECT id, local, domain, name, quota_bytes, active, \
         CASE WHEN password IS NULL OR password = '' THEN 0 ELSE 1 END, \
-        language, time_zone, CAST(created AS CHAR) \
+        language, time_zone, CAST(created AS CHAR), password \
         FROM account ORDER BY domain, local";
     ACCOUNTS_OF = "SELECT id, local, domain, name, quota_bytes, active, \
         CASE WHEN password IS NULL OR password = '' THEN 0 ELSE 1 END, \
-        language, time_zone, CAST(created AS CHAR) \
+        language, time_zone, CAST(created AS CHAR), password \
         FROM account WHERE domain = ? ORDER BY local";
     /// Also of rows that cannot be used otherwise: whose mail it is does not
     /// depend on their other columns.
@@ -95,7 +95,7 @@ statements! {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::directory::schema;
+    use crate::source::schema;
     use sql::{Arg, Pool, Settings};
 
     /// Runs every statement with arguments that match nothing; what the two

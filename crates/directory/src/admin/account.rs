@@ -3,14 +3,12 @@
 use std::collections::HashSet;
 
 use mail::{Address, Domain};
-use sql::{Arg, Row, SqlError, args};
+use sql::{Arg, SqlError, args};
 
 use super::fits;
-use crate::rows::{self, usable};
-use crate::types::identity;
-use crate::{
-    Account, AccountKey, AliasEntry, Directory, DirectoryError, Queries, StoredHash, Tables, statements as text,
-};
+use crate::rows::usable;
+use crate::source::ask;
+use crate::{Account, AliasEntry, Directory, DirectoryError, StoredHash, statements as text};
 
 const MAX_NAME: usize = 255;
 
@@ -47,23 +45,11 @@ impl Directory {
     ///
     /// [`DirectoryError::UnknownDomain`].
     pub async fn accounts(&self, of: Option<&Domain>) -> Result<Vec<Account>, DirectoryError> {
-        if let Tables::Foreign(queries) = &self.tables {
-            let rows = usable(self.foreign_accounts(queries).await?);
-            let mut all: Vec<Account> = rows.into_iter().map(|(account, _)| account).collect();
-            if let Some(domain) = of {
-                self.must_be_hosted(domain).await?;
-                all.retain(|account| account.address.domain() == domain);
-            }
-            return Ok(all);
+        if let Some(domain) = of {
+            self.must_be_hosted(domain).await?;
         }
-        let rows = match of {
-            None => self.rows(text::ACCOUNTS, &[], rows::account).await?,
-            Some(domain) => {
-                self.must_be_hosted(domain).await?;
-                self.rows(text::ACCOUNTS_OF, args![domain.as_str()], rows::account).await?
-            }
-        };
-        Ok(usable(rows))
+        let rows = usable(ask!(self.source, accounts(of))?);
+        Ok(rows.into_iter().map(|(account, _)| account).collect())
     }
 
     /// One account, active or not, by its own address.
@@ -72,7 +58,7 @@ impl Directory {
     ///
     /// [`DirectoryError::UnknownAccount`].
     pub async fn account(&self, address: &Address) -> Result<Account, DirectoryError> {
-        let found = self.account_row(address.local(), address.domain()).await?;
+        let found = self.account_row(address).await?;
         found.ok_or_else(|| DirectoryError::UnknownAccount(address.clone()))
     }
 
@@ -85,7 +71,7 @@ impl Directory {
     /// [`DirectoryError::AccountAlreadyThere`],
     /// [`DirectoryError::AddressIsAlias`].
     pub async fn is_free(&self, address: &Address) -> Result<(), DirectoryError> {
-        self.must_be_own()?;
+        self.own()?;
         self.must_be_hosted(address.domain()).await?;
         match self.account(address).await {
             Ok(account) => return Err(DirectoryError::AccountAlreadyThere(account.address)),
@@ -107,13 +93,7 @@ impl Directory {
     /// [`DirectoryError::NoQuery`] where nothing lists another program's
     /// accounts; of [`mail::Class::Directory`] where the directory cannot be asked.
     pub async fn identities(&self) -> Result<HashSet<String>, DirectoryError> {
-        if let Tables::Foreign(queries) = &self.tables {
-            let rows = self.foreign_accounts(queries).await?.into_iter();
-            return rows.map(|row| row.map(|(account, _)| account.identity())).collect();
-        }
-        let read = |row: &Row| Ok(identity(AccountKey::new(row.int(0)?), &rows::rfc3339(row.text(1)?)));
-        // One that were left out would make somebody's mail nobody's.
-        self.rows(text::IDENTITIES, &[], read).await?.into_iter().collect()
+        ask!(self.source, identities())
     }
 
     /// The stored passwords of all accounts that have one, for looking at
@@ -124,16 +104,7 @@ impl Directory {
     /// [`DirectoryError::NoQuery`] where nothing lists another program's
     /// accounts; of [`mail::Class::Directory`] where the directory cannot be asked.
     pub async fn stored_passwords(&self) -> Result<Vec<(Address, StoredHash)>, DirectoryError> {
-        if let Tables::Foreign(queries) = &self.tables {
-            let rows = usable(self.foreign_accounts(queries).await?).into_iter();
-            return Ok(rows.filter_map(|(account, hash)| Some((account.address, hash?))).collect());
-        }
-        let read = |row: &Row| {
-            let found = rows::address(row.text(0)?, row.text(1)?);
-            let stored = StoredHash::new(row.text(2)?);
-            found.map(|address| (address, stored)).map_err(|error| rows::bad("account", error.to_string()))
-        };
-        Ok(usable(self.rows(text::PASSWORDS, &[], read).await?))
+        ask!(self.source, passwords())
     }
 
     /// Adds an account; its address is no longer a retired one.
@@ -144,13 +115,13 @@ impl Directory {
     /// [`DirectoryError::AccountAlreadyThere`],
     /// [`DirectoryError::AddressIsAlias`], [`DirectoryError::TooLong`].
     pub async fn add_account(&self, new: &NewAccount) -> Result<Account, DirectoryError> {
-        self.must_be_own()?;
+        let own = self.own()?;
         fits("the name", &new.name, MAX_NAME)?;
         self.is_free(&new.address).await?;
         let (domain, local) = key(&new.address);
         let password = new.password.as_ref().map(StoredHash::expose);
         let row = args![local, domain, password, &new.name, new.quota.map(as_stored)];
-        let pool = self.pool().await?;
+        let pool = own.pool().await?;
         sql::retry(|| async {
             let mut tx = pool.begin().await?;
             tx.execute(text::ADD_ACCOUNT, row).await?;
@@ -172,9 +143,7 @@ impl Directory {
     ///
     /// [`DirectoryError::UnknownAccount`], [`DirectoryError::TooLong`].
     pub async fn change_account(&self, address: &Address, change: &AccountChange) -> Result<Account, DirectoryError> {
-        if let Tables::Foreign(queries) = &self.tables {
-            return self.change_foreign_password(queries, address, change).await;
-        }
+        let Ok(own) = self.own() else { return self.change_password(address, change).await };
         if let Some(name) = &change.name {
             fits("the name", name, MAX_NAME)?;
         }
@@ -189,7 +158,7 @@ impl Directory {
             domain,
             local,
         ];
-        let pool = self.pool().await?;
+        let pool = own.pool().await?;
         sql::retry(|| pool.execute(text::CHANGE_ACCOUNT, row)).await?;
         self.account(&address).await
     }
@@ -201,11 +170,11 @@ impl Directory {
     ///
     /// [`DirectoryError::UnknownAccount`].
     pub async fn remove_account(&self, address: &Address) -> Result<Account, DirectoryError> {
-        self.must_be_own()?;
+        let own = self.own()?;
         let account = self.account(address).await?;
         let (domain, local) = key(&account.address);
         let row: &[Arg<'_>] = args![domain, local];
-        let pool = self.pool().await?;
+        let pool = own.pool().await?;
         sql::retry(|| async {
             let mut tx = pool.begin().await?;
             tx.execute(text::REMOVE_ACCOUNT, row).await?;
@@ -221,22 +190,24 @@ impl Directory {
 impl Directory {
     /// All that can be changed in another program's tables is a password that
     /// is there already.
-    async fn change_foreign_password(
-        &self,
-        queries: &Queries,
-        address: &Address,
-        change: &AccountChange,
-    ) -> Result<Account, DirectoryError> {
+    async fn change_password(&self, address: &Address, change: &AccountChange) -> Result<Account, DirectoryError> {
         let AccountChange { active: None, name: None, quota: None, password: Some(new) } = change else {
             return Err(DirectoryError::ForeignTables);
         };
         let unknown = || DirectoryError::UnknownAccount(address.clone());
-        let (account, old) = self.foreign_account(queries, address).await?.ok_or_else(unknown)?;
-        let old = old.ok_or(DirectoryError::ForeignTables)?;
-        match self.foreign_replace(queries, &account.address, (&old, new)).await? {
-            true => Ok(account),
-            false => Err(DirectoryError::NotReplaced(account.address)),
+        let credentials = ask!(self.source, credentials(address))?.ok_or_else(unknown)?;
+        if credentials.hash.is_none() {
+            return Err(DirectoryError::ForeignTables);
         }
+        match ask!(self.source, replace_hash(&credentials, new))? {
+            true => self.account(&credentials.address).await,
+            false => Err(DirectoryError::NotReplaced(credentials.address)),
+        }
+    }
+
+    /// The account, active or not.
+    pub(super) async fn account_row(&self, address: &Address) -> Result<Option<Account>, DirectoryError> {
+        Ok(ask!(self.source, account(address))?.map(|(account, _)| account))
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 
-use mail::{Address, Domain};
+use mail::Address;
 use sql::{Arg, SqlError, args};
 
 use super::account::key;
-use crate::rows::{self, Checked, bad, usable};
-use crate::{AliasEntry, AliasTarget, Directory, DirectoryError, Resolution, Tables, statements as text};
+use crate::source::{Own, ask};
+use crate::{AliasEntry, Directory, DirectoryError, Resolution, statements as text};
 
 impl Directory {
     /// All aliases, sorted by domain and local part.
@@ -16,11 +16,7 @@ impl Directory {
     ///
     /// [`DirectoryError::Sql`].
     pub async fn aliases(&self) -> Result<Vec<AliasEntry>, DirectoryError> {
-        if let Tables::Foreign(queries) = &self.tables {
-            return self.foreign_aliases(queries).await;
-        }
-        let rows = usable(self.rows(text::ALIASES, &[], target_row).await?);
-        self.grouped(rows).await
+        ask!(self.source, aliases())
     }
 
     /// One alias.
@@ -29,14 +25,7 @@ impl Directory {
     ///
     /// [`DirectoryError::UnknownAlias`].
     pub async fn alias(&self, address: &Address) -> Result<AliasEntry, DirectoryError> {
-        if let Tables::Foreign(queries) = &self.tables {
-            let entry = self.foreign_alias(queries, address).await?;
-            return entry.ok_or_else(|| DirectoryError::UnknownAlias(address.clone()));
-        }
-        let (domain, local) = key(address);
-        let mut rows = usable(self.rows(text::ALIAS_ENTRY, args![domain, local], target_row).await?);
-        rows.retain(|row| row.0 == *address);
-        let entry = self.grouped(rows).await?.pop();
+        let entry = ask!(self.source, alias(address))?;
         entry.ok_or_else(|| DirectoryError::UnknownAlias(address.clone()))
     }
 
@@ -49,10 +38,10 @@ impl Directory {
     /// [`DirectoryError::AliasAlreadyThere`], or
     /// [`DirectoryError::AliasWouldLoop`]; nothing was added then.
     pub async fn add_alias(&self, address: &Address, targets: &[Address]) -> Result<AliasEntry, DirectoryError> {
-        self.must_be_own()?;
+        let own = self.own()?;
         self.must_be_hosted(address.domain()).await?;
         self.may_point_to(address, targets).await?;
-        self.write_targets(address, targets, Existing::Keep).await?;
+        self.write_targets(own, address, targets, Existing::Keep).await?;
         self.alias(address).await
     }
 
@@ -62,10 +51,10 @@ impl Directory {
     ///
     /// [`DirectoryError::UnknownAlias`], [`DirectoryError::AliasWouldLoop`].
     pub async fn replace_alias(&self, address: &Address, targets: &[Address]) -> Result<AliasEntry, DirectoryError> {
-        self.must_be_own()?;
+        let own = self.own()?;
         self.alias(address).await?;
         self.may_point_to(address, targets).await?;
-        self.write_targets(address, targets, Existing::Drop).await?;
+        self.write_targets(own, address, targets, Existing::Drop).await?;
         self.alias(address).await
     }
 
@@ -75,8 +64,8 @@ impl Directory {
     ///
     /// [`DirectoryError::UnknownAlias`].
     pub async fn enable_alias(&self, address: &Address) -> Result<AliasEntry, DirectoryError> {
-        self.must_be_own()?;
-        self.switch_alias(address, 1).await
+        let own = self.own()?;
+        self.switch_alias(own, address, 1).await
     }
 
     /// Switches an alias off with all its targets.
@@ -85,8 +74,8 @@ impl Directory {
     ///
     /// [`DirectoryError::UnknownAlias`].
     pub async fn disable_alias(&self, address: &Address) -> Result<AliasEntry, DirectoryError> {
-        self.must_be_own()?;
-        self.switch_alias(address, 0).await
+        let own = self.own()?;
+        self.switch_alias(own, address, 0).await
     }
 
     /// Removes an alias with all its targets; where no account has the
@@ -96,11 +85,11 @@ impl Directory {
     ///
     /// [`DirectoryError::UnknownAlias`].
     pub async fn remove_alias(&self, address: &Address) -> Result<AliasEntry, DirectoryError> {
-        self.must_be_own()?;
+        let own = self.own()?;
         let entry = self.alias(address).await?;
-        let is_account = self.account_row(address.local(), address.domain()).await?.is_some();
+        let is_account = self.account_row(address).await?.is_some();
         let (domain, local) = key(address);
-        let pool = self.pool().await?;
+        let pool = own.pool().await?;
         sql::retry(|| async {
             let mut tx = pool.begin().await?;
             tx.execute(text::REMOVE_ALIAS, args![domain, local]).await?;
@@ -120,7 +109,7 @@ impl Directory {
     ///
     /// [`DirectoryError::UnknownAlias`], [`DirectoryError::UnknownTarget`].
     pub async fn remove_target(&self, address: &Address, target: &Address) -> Result<(), DirectoryError> {
-        self.must_be_own()?;
+        let own = self.own()?;
         let unknown = || DirectoryError::UnknownTarget { address: address.clone(), target: target.clone() };
         let entry = self.alias(address).await?;
         let stored = entry.targets.iter().find(|known| known.address == *target).ok_or_else(unknown)?;
@@ -128,17 +117,17 @@ impl Directory {
             return self.remove_alias(address).await.map(drop);
         }
         let (domain, local) = key(address);
-        let pool = self.pool().await?;
+        let pool = own.pool().await?;
         let stored = stored.address.to_string();
         let row: &[Arg<'_>] = args![domain, local, &stored];
         sql::retry(|| pool.execute(text::REMOVE_TARGET, row)).await?;
         Ok(())
     }
 
-    async fn switch_alias(&self, address: &Address, active: i64) -> Result<AliasEntry, DirectoryError> {
+    async fn switch_alias(&self, own: &Own, address: &Address, active: i64) -> Result<AliasEntry, DirectoryError> {
         self.alias(address).await?;
         let (domain, local) = key(address);
-        let pool = self.pool().await?;
+        let pool = own.pool().await?;
         let row: &[Arg<'_>] = args![active, domain, local];
         sql::retry(|| pool.execute(text::SWITCH_ALIAS, row)).await?;
         self.alias(address).await
@@ -146,12 +135,13 @@ impl Directory {
 
     async fn write_targets(
         &self,
+        own: &Own,
         address: &Address,
         targets: &[Address],
         existing: Existing,
     ) -> Result<(), DirectoryError> {
         let (domain, local) = key(address);
-        let pool = self.pool().await?;
+        let pool = own.pool().await?;
         let known: HashSet<Address> = match existing {
             Existing::Drop => HashSet::new(),
             Existing::Keep => match self.alias(address).await {
@@ -185,7 +175,7 @@ impl Directory {
     /// Each target is resolved as mail would be. A target that is the address
     /// itself is only good beside an account.
     async fn may_point_to(&self, address: &Address, targets: &[Address]) -> Result<(), DirectoryError> {
-        let is_account = self.account_row(address.local(), address.domain()).await?.is_some();
+        let is_account = self.account_row(address).await?.is_some();
         for target in targets {
             let circle = || DirectoryError::AliasWouldLoop { address: address.clone(), target: target.clone() };
             if is_account && target == address {
@@ -228,38 +218,12 @@ impl Directory {
             _ => Ok(Some(Vec::new())),
         }
     }
-
-    /// Rows in order, put together by address.
-    async fn grouped(&self, rows: Vec<TargetRow>) -> Result<Vec<AliasEntry>, DirectoryError> {
-        let ours: HashSet<Domain> =
-            usable(self.rows(text::DOMAINS, &[], |row| rows::domain_at(row, 0)).await?).into_iter().collect();
-        let mut entries: Vec<AliasEntry> = Vec::new();
-        for (address, target, active) in rows {
-            let target = AliasTarget { outside: !ours.contains(target.domain()), address: target, active };
-            match entries.last_mut() {
-                Some(last) if last.address == address => last.targets.push(target),
-                _ => entries.push(AliasEntry { address, targets: vec![target] }),
-            }
-        }
-        Ok(entries)
-    }
 }
-
-/// The address, the target, whether it is active.
-type TargetRow = (Address, Address, bool);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Existing {
     Keep,
     Drop,
-}
-
-pub(super) fn target_row(row: &sql::Row) -> Checked<TargetRow> {
-    let address = rows::address(row.text(0)?, row.text(1)?).map_err(|error| bad("alias", error.to_string()))?;
-    let target = row.text(2)?;
-    let target =
-        Address::parse(target).map_err(|error| bad("alias", format!("{address}: target {target:?}: {error}")))?;
-    Ok((address, target, row.int(3)? != 0))
 }
 
 /// The texts to store. Equal addresses are stored once.

@@ -4,8 +4,8 @@ use mail::{Address, Domain};
 use sql::{Arg, args};
 
 use super::fits;
-use crate::rows::{domain_entry, usable};
-use crate::{Directory, DirectoryError, DomainEntry, Tables, statements as text};
+use crate::source::ask;
+use crate::{Directory, DirectoryError, DomainEntry, statements as text};
 
 const MAX_COMMENT: usize = 1000;
 /// The most alias domains in a row, as resolution follows them.
@@ -56,10 +56,7 @@ impl Directory {
     ///
     /// [`DirectoryError::Sql`].
     pub async fn domains(&self) -> Result<Vec<DomainEntry>, DirectoryError> {
-        if let Tables::Foreign(queries) = &self.tables {
-            return self.foreign_domains(queries).await;
-        }
-        Ok(usable(self.rows(text::DOMAINS, &[], domain_entry).await?))
+        ask!(self.source, domains())
     }
 
     /// One domain.
@@ -68,12 +65,8 @@ impl Directory {
     ///
     /// [`DirectoryError::UnknownDomain`].
     pub async fn domain(&self, name: &Domain) -> Result<DomainEntry, DirectoryError> {
-        if let Tables::Foreign(queries) = &self.tables {
-            let found = self.foreign_domains(queries).await?.into_iter().find(|domain| domain.name == *name);
-            return found.ok_or_else(|| DirectoryError::UnknownDomain(name.clone()));
-        }
-        let found = self.row(text::DOMAIN_ENTRY, args![name.as_str()], domain_entry).await?;
-        found.filter(|found| found.name == *name).ok_or_else(|| DirectoryError::UnknownDomain(name.clone()))
+        let found = ask!(self.source, domain(name))?;
+        found.ok_or_else(|| DirectoryError::UnknownDomain(name.clone()))
     }
 
     /// Adds a domain.
@@ -84,7 +77,7 @@ impl Directory {
     /// [`DirectoryError::TooLong`]; [`DirectoryError::UnknownDomain`] or
     /// [`DirectoryError::DomainWouldLoop`] about `alias_of`.
     pub async fn add_domain(&self, new: &NewDomain) -> Result<DomainEntry, DirectoryError> {
-        self.must_be_own()?;
+        let own = self.own()?;
         if new.name.is_literal() {
             return Err(DirectoryError::Literal(new.name.clone()));
         }
@@ -95,7 +88,7 @@ impl Directory {
         let (catch_all, postmaster) = (shown(new.catch_all.as_ref()), shown(new.postmaster.as_ref()));
         let alias_of = new.alias_of.as_ref().map(Domain::as_str);
         let row = args![new.name.as_str(), true, alias_of, catch_all.as_ref(), postmaster.as_ref(), &new.comment];
-        let pool = self.pool().await?;
+        let pool = own.pool().await?;
         sql::retry(|| async {
             let mut tx = pool.begin().await?;
             tx.execute(text::ADD_DOMAIN, row).await?;
@@ -116,7 +109,7 @@ impl Directory {
     ///
     /// As [`Directory::add_domain`], and [`DirectoryError::UnknownDomain`].
     pub async fn change_domain(&self, name: &Domain, change: &DomainChange) -> Result<DomainEntry, DirectoryError> {
-        self.must_be_own()?;
+        let own = self.own()?;
         self.must_be_hosted(name).await?;
         if let Some(comment) = &change.comment {
             fits("the comment", comment, MAX_COMMENT)?;
@@ -138,7 +131,7 @@ impl Directory {
             change.comment.as_ref(),
             name.as_str(),
         ];
-        let pool = self.pool().await?;
+        let pool = own.pool().await?;
         sql::retry(|| pool.execute(text::CHANGE_DOMAIN, row)).await?;
         self.domain(name).await
     }
@@ -150,14 +143,14 @@ impl Directory {
     /// [`DirectoryError::UnknownDomain`], or [`DirectoryError::DomainInUse`]
     /// while it has accounts or alias domains.
     pub async fn remove_domain(&self, name: &Domain) -> Result<(), DirectoryError> {
-        self.must_be_own()?;
+        let own = self.own()?;
         let in_use = |accounts, domains| DirectoryError::DomainInUse { domain: name.clone(), accounts, domains };
         let entry = self.domain(name).await?;
-        let domains = self.count(text::ALIAS_DOMAINS_OF, name).await?;
+        let domains = own.count(text::ALIAS_DOMAINS_OF, name).await?;
         if entry.accounts > 0 || domains > 0 {
             return Err(in_use(entry.accounts, domains));
         }
-        let pool = self.pool().await?;
+        let pool = own.pool().await?;
         let row: &[Arg<'_>] = args![name.as_str()];
         let removed = sql::retry(|| async {
             let mut tx = pool.begin().await?;

@@ -11,7 +11,7 @@ pub use domain::{DomainChange, NewDomain};
 
 use mail::Domain;
 
-use crate::{Directory, DirectoryError, Tables};
+use crate::{Directory, DirectoryError};
 
 /// A text that a column must hold; the schema would refuse it less clearly.
 fn fits(what: &'static str, text: &str, max: usize) -> Result<(), DirectoryError> {
@@ -19,11 +19,6 @@ fn fits(what: &'static str, text: &str, max: usize) -> Result<(), DirectoryError
 }
 
 impl Directory {
-    /// Changes are made in our own tables only.
-    fn must_be_own(&self) -> Result<(), DirectoryError> {
-        if self.tables == Tables::Own { Ok(()) } else { Err(DirectoryError::ForeignTables) }
-    }
-
     async fn must_be_hosted(&self, domain: &Domain) -> Result<(), DirectoryError> {
         match self.hosted(domain).await? {
             Some(_) => Ok(()),

@@ -3,133 +3,33 @@
 
 use mail::{Address, Domain};
 use sha2::{Digest, Sha256};
-use sql::{Arg, Row};
+use sql::{Arg, Pool, Row};
 use tracing::warn;
 
+use super::{Source, WithHash};
 use crate::query::{Query, Values};
 use crate::rows::{self, Checked, Hosted, Target, bad, usable, usable_or_not};
 use crate::tables::Queries;
-use crate::{
-    Account, AccountKey, AliasEntry, AliasTarget, Credentials, Directory, DirectoryError, DomainEntry, StoredHash,
-};
+use crate::{Account, AccountKey, AliasEntry, AliasTarget, Credentials, DirectoryError, DomainEntry, StoredHash};
 
 /// The most rows of targets that are looked at.
 const MAX_ROWS: usize = 1001;
 
-impl Directory {
-    pub(crate) async fn foreign_hosted(
-        &self,
-        queries: &Queries,
-        domain: &Domain,
-    ) -> Result<Option<Hosted>, DirectoryError> {
-        let values = Values { domain: domain.as_str(), ..Values::default() };
-        let rows = self.ask(&queries.domain, &values, |row| hosted(&Fields { row, what: "domain" })).await?;
-        first(rows, |hosted| hosted.name == *domain)
-    }
+/// The tables of another program; the schema is not touched.
+#[derive(Debug)]
+pub(crate) struct Foreign {
+    pool: Pool,
+    queries: Queries,
+}
 
-    /// The account with its password, active or not.
-    pub(crate) async fn foreign_account(
-        &self,
-        queries: &Queries,
-        address: &Address,
-    ) -> Result<Option<(Account, Option<StoredHash>)>, DirectoryError> {
-        let normal = address.normal();
-        let read = |row: &Row| account(&Fields { row, what: "account" }, Some(address));
-        let rows = self.ask(&queries.account, &Values::of(address, &normal), read).await?;
-        // Collations take 'jörg' for equal to 'jorg'; we do not.
-        first(rows, |(account, _)| account.address == *address)
-    }
-
-    pub(crate) async fn foreign_credentials(
-        &self,
-        queries: &Queries,
-        address: &Address,
-    ) -> Result<Option<Credentials>, DirectoryError> {
-        let Some((account, hash)) = self.foreign_account(queries, address).await? else { return Ok(None) };
-        let Some(hosted) = self.foreign_hosted(queries, address.domain()).await? else { return Ok(None) };
-        let active = account.active && hosted.active;
-        Ok(Some(Credentials { key: account.key, address: account.address, hash, active }))
-    }
-
-    /// The targets of an address; what cannot be used is logged, and is an
-    /// error only where nothing else is left.
-    pub(crate) async fn foreign_targets(
-        &self,
-        queries: &Queries,
-        address: &Address,
-    ) -> Result<Vec<Target>, DirectoryError> {
-        let normal = address.normal();
-        let read = |row: &Row| {
-            let fields = Fields { row, what: "alias" };
-            // Collations take 'jörg' for equal to 'jorg'; we do not.
-            let is_it = row.position("address").is_none() || fields.address("address")? == *address;
-            if is_it { targets(&fields, address) } else { Ok(Vec::new()) }
-        };
-        let rows = self.ask(&queries.alias, &Values::of(address, &normal), read).await?;
-        let (mut good, mut wrong) = (Vec::new(), None);
-        for row in rows.into_iter().take(MAX_ROWS) {
-            match row {
-                Ok(targets) => good.extend(targets),
-                Err(error) => {
-                    warn!(%error, %address, "target of an alias is skipped");
-                    wrong = Some(error);
-                }
-            }
-        }
-        wrong.filter(|_| good.is_empty()).map_or(Ok(good), Err)
-    }
-
-    pub(crate) async fn foreign_domains(&self, queries: &Queries) -> Result<Vec<DomainEntry>, DirectoryError> {
-        let read = |row: &Row| domain_entry(&Fields { row, what: "domain" });
-        Ok(usable(self.ask(&queries.domains, &Values::default(), read).await?))
-    }
-
-    /// All accounts with their passwords, each row checked by itself.
-    pub(crate) async fn foreign_accounts(
-        &self,
-        queries: &Queries,
-    ) -> Result<Vec<Checked<(Account, Option<StoredHash>)>>, DirectoryError> {
-        let Some(query) = &queries.accounts else { return Err(DirectoryError::NoQuery("accounts")) };
-        let read = |row: &Row| account(&Fields { row, what: "account" }, None);
-        self.ask(query, &Values::default(), read).await
-    }
-
-    pub(crate) async fn foreign_aliases(&self, queries: &Queries) -> Result<Vec<AliasEntry>, DirectoryError> {
-        let Some(query) = &queries.aliases else { return Err(DirectoryError::NoQuery("aliases")) };
-        let read = |row: &Row| {
-            let fields = Fields { row, what: "alias" };
-            let address = fields.address("address")?;
-            let targets = targets(&fields, &address)?;
-            Ok((address, targets))
-        };
-        let rows = usable(self.ask(query, &Values::default(), read).await?);
-        self.entries(queries, rows).await
-    }
-
-    /// One alias; where no query lists them all, by the one that mail is
-    /// delivered by.
-    pub(crate) async fn foreign_alias(
-        &self,
-        queries: &Queries,
-        address: &Address,
-    ) -> Result<Option<AliasEntry>, DirectoryError> {
-        let entries = match &queries.aliases {
-            Some(_) => self.foreign_aliases(queries).await?,
-            None => {
-                let targets = self.foreign_targets(queries, address).await?;
-                self.entries(queries, vec![(address.clone(), targets)]).await?
-            }
-        };
-        Ok(entries.into_iter().find(|entry| entry.address == *address && !entry.targets.is_empty()))
+impl Foreign {
+    pub(crate) fn new(pool: Pool, queries: Queries) -> Self {
+        Self { pool, queries }
     }
 
     /// Rows of one address, which lie behind each other, as one alias.
-    async fn entries(
-        &self,
-        queries: &Queries,
-        rows: Vec<(Address, Vec<Target>)>,
-    ) -> Result<Vec<AliasEntry>, DirectoryError> {
-        let hosted: Vec<Domain> = self.foreign_domains(queries).await?.into_iter().map(|domain| domain.name).collect();
+    async fn entries(&self, rows: Vec<(Address, Vec<Target>)>) -> Result<Vec<AliasEntry>, DirectoryError> {
+        let hosted: Vec<Domain> = self.domains().await?.into_iter().map(|domain| domain.name).collect();
         let mut entries: Vec<AliasEntry> = Vec::new();
         for (address, targets) in rows {
             let targets = targets.into_iter().map(|Target { address, active, .. }| {
@@ -144,20 +44,6 @@ impl Directory {
         Ok(entries)
     }
 
-    /// Puts a hash in the place of the one that is known to be there; says
-    /// whether it still was.
-    pub(crate) async fn foreign_replace(
-        &self,
-        queries: &Queries,
-        address: &Address,
-        (old, new): (&StoredHash, &StoredHash),
-    ) -> Result<bool, DirectoryError> {
-        let Some(query) = &queries.set_password else { return Err(DirectoryError::NoQuery("set_password")) };
-        let normal = address.normal();
-        let values = Values { old: old.expose(), new: new.expose(), ..Values::of(address, &normal) };
-        Ok(self.pool().await?.execute(query.sql(), &query.args(&values)).await?.rows > 0)
-    }
-
     async fn ask<T: Send + Unpin>(
         &self,
         query: &Query,
@@ -165,12 +51,104 @@ impl Directory {
         read: impl Fn(&Row) -> Checked<T> + Send + Sync,
     ) -> Result<Vec<Checked<T>>, DirectoryError> {
         let args: Vec<Arg<'_>> = query.args(values);
-        match self.pool().await?.fetch_all(query.sql(), &args, |row| Ok(read(row))).await {
+        match self.pool.fetch_all(query.sql(), &args, |row| Ok(read(row))).await {
             // An address in Chinese is in no column of latin1; one in ASCII
             // could be, and then something is wrong with the query.
             Err(error) if error.is_of_other_characters() && !values.are_ascii() => Ok(Vec::new()),
             answer => Ok(answer?),
         }
+    }
+}
+
+impl Source for Foreign {
+    async fn ping(&self) -> Result<(), DirectoryError> {
+        Ok(self.pool.ping().await?)
+    }
+
+    async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    async fn hosted(&self, domain: &Domain) -> Result<Option<Hosted>, DirectoryError> {
+        let values = Values { domain: domain.as_str(), ..Values::default() };
+        let rows = self.ask(&self.queries.domain, &values, |row| hosted(&Fields { row, what: "domain" })).await?;
+        first(rows, |hosted| hosted.name == *domain)
+    }
+
+    async fn account(&self, address: &Address) -> Result<Option<WithHash>, DirectoryError> {
+        let normal = address.normal();
+        let read = |row: &Row| account(&Fields { row, what: "account" }, Some(address));
+        let rows = self.ask(&self.queries.account, &Values::of(address, &normal), read).await?;
+        // Collations take 'jörg' for equal to 'jorg'; we do not.
+        first(rows, |(account, _)| account.address == *address)
+    }
+
+    /// What cannot be used is logged, and is an error only where nothing else
+    /// is left.
+    async fn targets(&self, address: &Address) -> Result<Vec<Target>, DirectoryError> {
+        let normal = address.normal();
+        let read = |row: &Row| {
+            let fields = Fields { row, what: "alias" };
+            // Collations take 'jörg' for equal to 'jorg'; we do not.
+            let is_it = row.position("address").is_none() || fields.address("address")? == *address;
+            if is_it { targets(&fields, address) } else { Ok(Vec::new()) }
+        };
+        let rows = self.ask(&self.queries.alias, &Values::of(address, &normal), read).await?;
+        let (mut good, mut wrong) = (Vec::new(), None);
+        for row in rows.into_iter().take(MAX_ROWS) {
+            match row {
+                Ok(targets) => good.extend(targets),
+                Err(error) => {
+                    warn!(%error, %address, "target of an alias is skipped");
+                    wrong = Some(error);
+                }
+            }
+        }
+        wrong.filter(|_| good.is_empty()).map_or(Ok(good), Err)
+    }
+
+    async fn domains(&self) -> Result<Vec<DomainEntry>, DirectoryError> {
+        let read = |row: &Row| domain_entry(&Fields { row, what: "domain" });
+        Ok(usable(self.ask(&self.queries.domains, &Values::default(), read).await?))
+    }
+
+    async fn accounts(&self, of: Option<&Domain>) -> Result<Vec<Checked<WithHash>>, DirectoryError> {
+        let Some(query) = &self.queries.accounts else { return Err(DirectoryError::NoQuery("accounts")) };
+        let read = |row: &Row| account(&Fields { row, what: "account" }, None);
+        let mut rows = self.ask(query, &Values::default(), read).await?;
+        if let Some(domain) = of {
+            rows.retain(|row| row.as_ref().is_ok_and(|(account, _)| account.address.domain() == domain));
+        }
+        Ok(rows)
+    }
+
+    async fn aliases(&self) -> Result<Vec<AliasEntry>, DirectoryError> {
+        let Some(query) = &self.queries.aliases else { return Err(DirectoryError::NoQuery("aliases")) };
+        let read = |row: &Row| {
+            let fields = Fields { row, what: "alias" };
+            let address = fields.address("address")?;
+            let targets = targets(&fields, &address)?;
+            Ok((address, targets))
+        };
+        let rows = usable(self.ask(query, &Values::default(), read).await?);
+        self.entries(rows).await
+    }
+
+    /// Where no query lists them all, by the one that mail is delivered by.
+    async fn alias(&self, address: &Address) -> Result<Option<AliasEntry>, DirectoryError> {
+        let entries = match &self.queries.aliases {
+            Some(_) => self.aliases().await?,
+            None => self.entries(vec![(address.clone(), self.targets(address).await?)]).await?,
+        };
+        Ok(entries.into_iter().find(|entry| entry.address == *address && !entry.targets.is_empty()))
+    }
+
+    async fn replace_hash(&self, whose: &Credentials, new: &StoredHash) -> Result<bool, DirectoryError> {
+        let Some(old) = &whose.hash else { return Ok(false) };
+        let Some(query) = &self.queries.set_password else { return Err(DirectoryError::NoQuery("set_password")) };
+        let normal = whose.address.normal();
+        let values = Values { old: old.expose(), new: new.expose(), ..Values::of(&whose.address, &normal) };
+        Ok(self.pool.execute(query.sql(), &query.args(&values)).await?.rows > 0)
     }
 }
 
