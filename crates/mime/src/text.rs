@@ -25,7 +25,7 @@ pub fn body(message: &[u8], part: &Part) -> Option<String> {
         return None;
     }
     let bytes = decoded(message, part);
-    Some(charset(&bytes, content.parameters().get("charset").unwrap_or(b"utf-8")))
+    Some(charset(&bytes, content.parameters().get("charset").unwrap_or(b"us-ascii")))
 }
 
 /// Whether the body of a text part holds this text, which is folded
@@ -38,7 +38,7 @@ pub fn body_holds(message: &[u8], part: &Part, wanted: &str) -> bool {
         return false;
     }
     let bytes = decoded(message, part);
-    let name = content.parameters().get("charset").unwrap_or(b"utf-8");
+    let name = content.parameters().get("charset").unwrap_or(b"us-ascii");
     match std::str::from_utf8(&bytes) {
         Ok(text) if is_unicode(name) => holds(text, wanted),
         _ => holds(&charset(&bytes, name), wanted),
@@ -87,6 +87,8 @@ pub fn charset(bytes: &[u8], name: &[u8]) -> String {
         return text.to_owned();
     }
     match charset_decoder(name.trim_ascii()) {
+        // So does what says nothing, which is then another one's.
+        _ if name.eq_ignore_ascii_case(b"us-ascii") => unmarked(bytes).into_owned(),
         Some(decode) => decode(bytes),
         None => String::from_utf8_lossy(bytes).into_owned(),
     }
@@ -107,21 +109,30 @@ pub fn header(value: &[u8]) -> String {
         let (before, from) = rest.split_at(start);
         let Some((word, after)) = encoded_word(from) else {
             pending.flush(&mut out);
-            out.push_str(&String::from_utf8_lossy(&rest[..start + 2]));
+            out.push_str(&unmarked(&rest[..start + 2]));
             rest = &rest[start + 2..];
             continue;
         };
         // White space between two encoded words is not shown (RFC 2047 §6.2).
         if !(pending.is_open() && before.trim_ascii().is_empty()) {
             pending.flush(&mut out);
-            out.push_str(&String::from_utf8_lossy(before));
+            out.push_str(&unmarked(before));
         }
         pending.add(&word, &mut out);
         rest = after;
     }
     pending.flush(&mut out);
-    out.push_str(&String::from_utf8_lossy(rest));
+    out.push_str(&unmarked(rest));
     out
+}
+
+/// Octets of a header that say no charset: UTF-8 (RFC 6532), or what older
+/// programs of the West write where that is not what they are.
+fn unmarked(octets: &[u8]) -> Cow<'_, str> {
+    match (std::str::from_utf8(octets), charset_decoder(b"windows-1252")) {
+        (Err(_), Some(decode)) => Cow::Owned(decode(octets)),
+        _ => String::from_utf8_lossy(octets),
+    }
 }
 
 /// The form in which two texts are compared: without regard to case.
@@ -225,7 +236,7 @@ mod tests {
 
     #[test]
     fn headers() {
-        let cases: [(&[u8], &str); 9] = [
+        let cases: [(&[u8], &str); 10] = [
             (b" plain\r\n folded", "plain folded"),
             (b"=?utf-8?Q?caf=C3=A9_au?= =?UTF-8?b?IGxhaXQ=?=", "caf\u{e9} au lait"),
             (b"a =?iso-8859-1?q?=E4?= b", "a \u{e4} b"),
@@ -235,6 +246,7 @@ mod tests {
             (b"=?utf-8?x?y?= =?broken", "=?utf-8?x?y?= =?broken"),
             (b"=?utf-8?q?=zz=?=", "=zz="),
             ("gr\u{fc}n".as_bytes(), "gr\u{fc}n"),
+            (b"gr\xfcn =?utf-8?q?=C3=A9?= 10 \x80", "gr\u{fc}n \u{e9} 10 \u{20ac}"),
         ];
         for (value, expected) in cases {
             assert_eq!(header(value), expected);
@@ -243,8 +255,9 @@ mod tests {
 
     #[test]
     fn bodies() {
-        let cases: [(&str, &[u8], Option<&str>); 6] = [
+        let cases: [(&str, &[u8], Option<&str>); 7] = [
             ("", b"hi\n", Some("hi\n")),
+            ("Content-Type: text/plain\n", b"gr\xfcn", Some("gr\u{fc}n")),
             ("Content-Type: text/html; charset=iso-8859-1\n", b"\xe4", Some("\u{e4}")),
             ("Content-Transfer-Encoding: base64\n", b"w6Q=\n", Some("\u{e4}")),
             ("Content-Transfer-Encoding: quoted-printable\n", b"a=\nb=C3=A4", Some("ab\u{e4}")),
