@@ -180,7 +180,7 @@ impl Server {
     /// Starts the server and waits until it answers.
     pub fn run(&mut self) {
         let log = fs::File::options().create(true).append(true).open(self.path("log")).expect("a log file");
-        let child = Command::new(programs().join("gatepost"))
+        let child = program()
             .args(["--config", &self.config().display().to_string(), "serve"])
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a log file"))
@@ -262,6 +262,25 @@ impl Drop for Server {
         }
         self.kill();
     }
+}
+
+/// The server. `GATEPOST_DELAY` slows what it tidies up after it has answered,
+/// so that a test that looks too early fails each time and not once in a
+/// hundred: `unlink,unlinkat:300000` waits for 0.3 s before each of these calls.
+/// It needs strace.
+fn program() -> Command {
+    let server = programs().join("gatepost");
+    let Some((calls, microseconds)) = std::env::var("GATEPOST_DELAY")
+        .ok()
+        .and_then(|text| text.split_once(':').map(|(calls, delay)| (calls.to_owned(), delay.to_owned())))
+    else {
+        return Command::new(server);
+    };
+    let mut command = Command::new("strace");
+    // The tracer is a grandchild: the server has the number that was started.
+    command.args(["-D", "-f", "--seccomp-bpf", "-qqq", "-o", "/dev/null", "-e", &format!("trace={calls}")]);
+    command.args(["-e", &format!("inject={calls}:delay_enter={microseconds}")]).arg(server);
+    command
 }
 
 /// Sends a signal, by its short name, to a process that the test started.

@@ -29,7 +29,7 @@ fn an_index_that_is_away_defers_mail_and_comes_back() {
         assert!(said.starts_with("451 4.3.0"), "{said}");
     }
     assert_eq!(messages(&server.maildir("alice@example.org")).len(), taken);
-    assert!(unfinished(&server.maildir("alice@example.org")).is_empty());
+    eventually("nothing is half-written", || unfinished(&server.maildir("alice@example.org")).is_empty());
     let said = imap.command("STATUS INBOX (MESSAGES)");
     assert!(said.contains("= NO [UNAVAILABLE]"), "{said}");
 
