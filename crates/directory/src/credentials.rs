@@ -24,6 +24,22 @@ impl StoredHash {
     pub fn expose(&self) -> &str {
         &self.0
     }
+
+    /// Its scheme and length, which is all that anybody is shown.
+    #[must_use]
+    pub fn shape(&self) -> String {
+        let is_name = |name: &str| {
+            (1..=24).contains(&name.len()) && name.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c))
+        };
+        let braced = self.0.strip_prefix('{').and_then(|rest| rest.split_once('}')).filter(|(name, _)| is_name(name));
+        let crypt = self.0.strip_prefix('$').and_then(|rest| rest.split_once('$')).filter(|(id, _)| id.len() <= 8);
+        let scheme = match (braced, crypt) {
+            (Some((name, _)), _) => format!("{{{name}}}"),
+            (None, Some((id, _))) if is_name(id) => format!("${id}$"),
+            _ => "no scheme".to_owned(),
+        };
+        format!("{scheme}, {} characters", self.0.chars().count())
+    }
 }
 
 impl fmt::Debug for StoredHash {
@@ -77,4 +93,27 @@ pub enum Replaced {
     Yes,
     /// The old one was not there any more.
     ChangedMeanwhile,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_is_shown_by_its_shape() {
+        let cases = [
+            ("{ARGON2ID}$argon2id$v=19$x", "{ARGON2ID}, 26 characters"),
+            ("$2y$10$abc", "$2y$, 10 characters"),
+            ("{PLAIN}hunter2", "{PLAIN}, 14 characters"),
+            ("hunter2", "no scheme, 7 characters"),
+            ("$hunter2", "no scheme, 8 characters"),
+            ("$very secret$x", "no scheme, 14 characters"),
+            ("{my secret}", "no scheme, 11 characters"),
+            ("{}x", "no scheme, 3 characters"),
+            ("", "no scheme, 0 characters"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(StoredHash::new(text).shape(), expected, "{text}");
+        }
+    }
 }

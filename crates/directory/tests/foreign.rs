@@ -76,6 +76,20 @@ async fn check(directory: &Directory, cases: &[(&str, &str)]) {
     }
 }
 
+/// What `gatepost check --address` shows.
+async fn explained(directory: &Directory, of: &str) -> Vec<String> {
+    let row = |row: &directory::ShownRow| {
+        let set = row.columns.iter().filter_map(|(name, value)| Some(format!("{name}={}", value.as_ref()?)));
+        set.collect::<Vec<_>>().join(" ")
+    };
+    let answers = directory.explain(&address(of)).await;
+    let line = |answer: &directory::Explained| {
+        assert!(answer.problem.is_none(), "{answer:?}");
+        format!("{}: {}", answer.place, answer.rows.iter().map(row).collect::<Vec<_>>().join("; "))
+    };
+    answers.iter().map(line).collect()
+}
+
 #[tokio::test]
 async fn the_tables_of_postfixadmin() {
     let Some(url) = testkit::mariadb::database() else { return };
@@ -107,6 +121,18 @@ async fn the_tables_of_postfixadmin() {
         ("bad@example.org", "Directory"),
     ];
     check(&directory, &cases).await;
+
+    let told = explained(&directory, "fwd@example.org").await;
+    assert_eq!(
+        told,
+        [
+            "[directory] domain_query: name=example.org active=1",
+            "[directory] account_query: id=fwd@example.org address=fwd@example.org password={PLAIN}, 8 characters name= \
+             active=1 created=2000-01-01 00:00:00",
+            "[directory] alias_query: address=fwd@example.org target=alice@example.org,eve@elsewhere.example active=1 \
+             exclusive=1",
+        ]
+    );
 
     let alice = directory.account(&address("alice@example.org")).await.unwrap();
     assert_eq!(
@@ -157,6 +183,16 @@ async fn the_tables_of_ispmail() {
         ("x@elsewhere.example", "foreign"),
     ];
     check(&directory, &cases).await;
+    let told = explained(&directory, "team@example.org").await;
+    assert_eq!(
+        told,
+        [
+            "[directory] domain_query: name=example.org",
+            "[directory] account_query: ",
+            "[directory] alias_query: address=team@example.org target=alice@example.org exclusive=1; \
+             address=team@example.org target=fwd@example.org exclusive=1",
+        ]
+    );
     let alice = directory.account(&address("alice@example.org")).await.unwrap();
     assert_eq!((alice.key.as_i64(), alice.quota), (11, Some(1_024_000)));
     assert_eq!(directory.accounts(Some(&Domain::parse("example.org").unwrap())).await.unwrap().len(), 2);

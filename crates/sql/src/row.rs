@@ -69,6 +69,18 @@ impl Row {
         }
     }
 
+    /// The names of the columns, in their order.
+    #[must_use]
+    pub fn names(&self) -> Vec<&str> {
+        fn names<C: sqlx::Column>(columns: &[C]) -> Vec<&str> {
+            columns.iter().map(sqlx::Column::name).collect()
+        }
+        match &self.0 {
+            Inner::MySql(row) => names(row.columns()),
+            Inner::Sqlite(row) => names(row.columns()),
+        }
+    }
+
     /// A text or a whole number, as text; for columns of tables that others
     /// made.
     ///

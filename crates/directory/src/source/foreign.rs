@@ -7,6 +7,7 @@ use sql::{Arg, Pool, Row};
 use tracing::warn;
 
 use super::{Source, WithHash};
+use crate::explain::{Question, ShownRow};
 use crate::query::{Query, Values};
 use crate::rows::{self, Checked, Hosted, Target, bad, usable, usable_or_not};
 use crate::tables::Queries;
@@ -143,6 +144,26 @@ impl Source for Foreign {
         Ok(entries.into_iter().find(|entry| entry.address == *address && !entry.targets.is_empty()))
     }
 
+    async fn place(&self, question: Question) -> String {
+        format!("[directory] {}_query", question.as_str())
+    }
+
+    /// Just what the query returns, whether it can be used or not.
+    async fn shown(&self, question: Question, about: &Address) -> Result<Vec<ShownRow>, DirectoryError> {
+        let normal = about.normal();
+        let (query, known) = match question {
+            Question::Domain => (&self.queries.domain, DOMAIN),
+            Question::Account => (&self.queries.account, ACCOUNT),
+            Question::Alias => (&self.queries.alias, ALIAS),
+        };
+        let values = match question {
+            Question::Domain => Values { domain: about.domain().as_str(), ..Values::default() },
+            _ => Values::of(about, &normal),
+        };
+        let rows = self.ask(query, &values, |row| Ok(as_it_came(row, known))).await?;
+        rows.into_iter().take(MAX_ROWS).collect()
+    }
+
     async fn replace_hash(&self, whose: &Credentials, new: &StoredHash) -> Result<bool, DirectoryError> {
         let Some(old) = &whose.hash else { return Ok(false) };
         let Some(query) = &self.queries.set_password else { return Err(DirectoryError::NoQuery("set_password")) };
@@ -150,6 +171,30 @@ impl Source for Foreign {
         let values = Values { old: old.expose(), new: new.expose(), ..Values::of(&whose.address, &normal) };
         Ok(self.pool.execute(query.sql(), &query.args(&values)).await?.rows > 0)
     }
+}
+
+/// The columns that mean something.
+const DOMAIN: &[&str] = &["name", "active", "alias_of", "catch_all", "postmaster"];
+const ACCOUNT: &[&str] =
+    &["id", "address", "password", "name", "active", "quota_bytes", "created", "language", "time_zone"];
+const ALIAS: &[&str] = &["address", "target", "active", "exclusive"];
+
+fn as_it_came(row: &Row, known: &[&str]) -> ShownRow {
+    let mut shown = ShownRow::default();
+    for (column, name) in row.names().into_iter().enumerate() {
+        let lower = name.to_ascii_lowercase();
+        if !known.contains(&lower.as_str()) {
+            shown.unused.push(name.to_owned());
+            continue;
+        }
+        let value = match row.any(column) {
+            Ok(value) if lower == "password" => value.map(|hash| StoredHash::new(hash).shape()),
+            Ok(value) => value,
+            Err(_) => Some("(neither a text nor a number)".to_owned()),
+        };
+        shown.columns.push((lower, value));
+    }
+    shown
 }
 
 /// The row that was asked for. One that cannot be used is an error, since

@@ -4,11 +4,13 @@
 
 mod foreign;
 mod own;
+mod shown;
 
 use std::collections::HashSet;
 
 use mail::{Address, Domain, LocalPart};
 
+use crate::explain::{Question, ShownRow};
 use crate::rows::{Checked, Hosted, Target, usable};
 use crate::{Account, AliasEntry, Credentials, DirectoryError, DomainEntry, StoredHash};
 
@@ -66,6 +68,18 @@ pub(crate) trait Source {
     /// Puts a hash in the place of the one that was read; says whether it was
     /// still there.
     async fn replace_hash(&self, whose: &Credentials, new: &StoredHash) -> Result<bool, DirectoryError>;
+
+    /// Who answers this question, in words that name the setting.
+    async fn place(&self, question: Question) -> String;
+
+    /// The rows that answer a question, as people see them.
+    async fn shown(&self, question: Question, about: &Address) -> Result<Vec<ShownRow>, DirectoryError> {
+        Ok(match question {
+            Question::Domain => self.hosted(about.domain()).await?.iter().map(shown::domain).collect(),
+            Question::Account => self.account(about).await?.iter().map(shown::account).collect(),
+            Question::Alias => self.targets(about).await?.iter().map(shown::target).collect(),
+        })
+    }
 
     /// The three questions of a recipient in one; `None` where the domain is
     /// none of ours.

@@ -9,6 +9,7 @@ use tokio::sync::OnceCell;
 use tracing::warn;
 
 use super::{Seen, Source, WithHash};
+use crate::explain::Question;
 use crate::rows::{self, Checked, Hosted, Target, bad, domain_at, domain_entry, usable};
 use crate::types::identity;
 use crate::{
@@ -94,6 +95,10 @@ impl Source for Own {
 
     async fn close(&self) {
         self.pool.close().await;
+    }
+
+    async fn place(&self, question: Question) -> String {
+        format!("the table {}", question.as_str())
     }
 
     async fn look_up(&self, address: &Address) -> Result<Option<Seen>, DirectoryError> {
