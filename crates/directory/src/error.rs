@@ -96,6 +96,27 @@ pub enum DirectoryError {
     /// An address literal cannot be hosted.
     #[error("{0} is an address literal, not a domain")]
     Literal(Domain),
+    /// A name that an app password cannot have.
+    #[error("the name of an app password has 1 to {most} characters that can be shown")]
+    BadName {
+        /// The most characters.
+        most: usize,
+    },
+    /// The account has an app password of this name.
+    #[error("there is an app password named {0} already")]
+    AppPasswordAlreadyThere(String),
+    /// The account has no such app password.
+    #[error("there is no app password {0}")]
+    UnknownAppPassword(String),
+    /// The account has as many as it may have.
+    #[error("there are {most} app passwords already")]
+    TooManyAppPasswords {
+        /// So many it may have.
+        most: usize,
+    },
+    /// Two-step login is on already.
+    #[error("two-step login is on already for {0}")]
+    TwoStepAlreadyOn(Address),
     /// A text is longer than its column.
     #[error("{what} is longer than {max} characters")]
     TooLong {
@@ -132,6 +153,10 @@ impl DirectoryError {
             Self::DomainInUse { .. } => "domain_in_use",
             Self::Literal(_) => "address_literal",
             Self::TooLong { .. } => "too_long",
+            Self::BadName { .. } => "bad_name",
+            Self::AppPasswordAlreadyThere(_) | Self::TwoStepAlreadyOn(_) => "already_there",
+            Self::UnknownAppPassword(_) => "unknown_app_password",
+            Self::TooManyAppPasswords { .. } => "too_many_app_passwords",
         }
     }
 
@@ -169,6 +194,11 @@ impl DirectoryError {
             }
             Self::Literal(_) => "Give a domain name such as example.org.".to_owned(),
             Self::TooLong { .. } => "Give a shorter text.".to_owned(),
+            Self::BadName { .. } => "Name the device or program, such as --name \"Alice's phone\".".to_owned(),
+            Self::AppPasswordAlreadyThere(_) => "Choose another name, or revoke that one first.".to_owned(),
+            Self::UnknownAppPassword(_) => "See gatepost user app-passwords ADDRESS.".to_owned(),
+            Self::TooManyAppPasswords { .. } => "Revoke those that are not used any more.".to_owned(),
+            Self::TwoStepAlreadyOn(address) => format!("Switch it off first: gatepost user totp {address} off"),
         }
     }
 
@@ -198,6 +228,7 @@ impl Classified for DirectoryError {
             Self::UnknownDomain(_) | Self::UnknownAccount(_) | Self::UnknownAlias(_) | Self::UnknownTarget { .. } => {
                 Class::Missing
             }
+            Self::UnknownAppPassword(_) => Class::Missing,
             _ => Class::Invalid,
         }
     }

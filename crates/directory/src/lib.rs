@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod admin;
+mod app_password;
 mod credentials;
 mod directory;
 mod error;
@@ -16,13 +17,16 @@ mod rows;
 mod source;
 mod statements;
 mod tables;
+mod totp;
 mod types;
 
 pub use admin::{AccountChange, DomainChange, NewAccount, NewDomain};
+pub use app_password::{AppPassword, AppPasswordKey, Door, MAX_APP_PASSWORDS, NewAppPassword, Scope};
 pub use credentials::{Credentials, Replaced, StoredHash};
 pub use directory::{Directory, Settings};
 pub use error::DirectoryError;
 pub use explain::{Explained, Question, ShownRow};
 pub use query::{Query, QueryError};
 pub use tables::{Queries, Tables};
+pub use totp::TwoStep;
 pub use types::{Account, AccountKey, AliasEntry, AliasTarget, DomainEntry, Resolution};

@@ -40,6 +40,29 @@ statements! {
         FROM account a JOIN domain d ON d.name = a.domain WHERE a.domain = ? AND a.local = ?";
     REHASH = "UPDATE account SET password = ? WHERE id = ? AND password = ?";
 
+    // App passwords and two-step login.
+    APP_PASSWORDS = "SELECT id, name, scope, active, CAST(created AS CHAR), CAST(used AS CHAR) \
+        FROM app_password WHERE domain = ? AND local = ? ORDER BY id";
+    APP_PASSWORD = "SELECT id, name, scope, active, CAST(created AS CHAR), CAST(used AS CHAR) \
+        FROM app_password WHERE domain = ? AND local = ? AND password = ?";
+    ADD_APP_PASSWORD = "INSERT INTO app_password (local, domain, name, password, scope) VALUES (?, ?, ?, ?, ?)";
+    REVOKE_APP_PASSWORD = "DELETE FROM app_password WHERE domain = ? AND local = ? AND id = ?";
+    REVOKE_APP_PASSWORDS = "DELETE FROM app_password WHERE domain = ? AND local = ?";
+    USE_APP_PASSWORD = "UPDATE app_password SET used = ? WHERE id = ? AND (used IS NULL OR used < ?)";
+    TOTP = "SELECT secret, CAST(created AS CHAR), \
+        (SELECT COUNT(*) FROM recovery_code r WHERE r.domain = t.domain AND r.local = t.local) \
+        FROM totp t WHERE domain = ? AND local = ?";
+    ADD_TOTP = "INSERT INTO totp (local, domain, secret, last_step) VALUES (?, ?, ?, ?)";
+    REMOVE_TOTP = "DELETE FROM totp WHERE domain = ? AND local = ?";
+    /// MySQL puts the new value of a column in its place at once, so the day
+    /// comes last.
+    COUNT_CODE = "UPDATE totp SET tries = CASE WHEN tries_day = ? THEN tries + 1 ELSE 1 END, tries_day = ? \
+        WHERE domain = ? AND local = ? AND (tries_day <> ? OR tries < ?)";
+    USE_STEP = "UPDATE totp SET last_step = ?, tries = 0 \
+        WHERE domain = ? AND local = ? AND secret = ? AND last_step < ?";
+    ADD_RECOVERY_CODE = "INSERT INTO recovery_code (local, domain, code) VALUES (?, ?, ?)";
+    USE_RECOVERY_CODE = "DELETE FROM recovery_code WHERE domain = ? AND local = ? AND code = ?";
+
     // Domains.
     DOMAINS = "SELECT d.name, d.active, d.alias_of, d.catch_all, d.postmaster, d.comment, CAST(d.created AS CHAR), \
         (SELECT COUNT(*) FROM account a WHERE a.domain = d.name), \

@@ -1,0 +1,34 @@
+-- App passwords get a scope, and accounts two-step login.
+
+ALTER TABLE app_password
+    MODIFY COLUMN password VARCHAR(255) NOT NULL
+        COMMENT '{SHA256} and the base64 of the SHA-256 of it in lower case without spaces; made of 100 random bits.',
+    ADD COLUMN scope VARCHAR(64) NOT NULL DEFAULT 'imap,pop3,submission'
+        COMMENT 'What it opens: any of imap, pop3 and submission, with commas between them.',
+    ADD COLUMN used DATE NULL COMMENT 'The day of the last login with it, UTC; NULL: there was none yet.';
+
+CREATE TABLE totp (
+    local     VARCHAR(64)  NOT NULL COMMENT 'Whose: the part before the @.',
+    domain    VARCHAR(255) NOT NULL COMMENT 'Whose: the part behind the @.',
+    secret    VARCHAR(255) NOT NULL COMMENT 'Shared with the app, base32.',
+    last_step BIGINT       NOT NULL COMMENT 'Of the last code that was used, in steps of 30 s since 1970.',
+    tries     BIGINT       NOT NULL DEFAULT 0 COMMENT 'Codes that were tried with the right password on that day.',
+    tries_day BIGINT       NOT NULL DEFAULT 0 COMMENT 'That day, since 1970.',
+    created   TIMESTAMP    NOT NULL DEFAULT CURRENT_TIMESTAMP COMMENT 'UTC.',
+    PRIMARY KEY (domain, local),
+    CONSTRAINT totp_account FOREIGN KEY (domain, local) REFERENCES account (domain, local)
+        ON UPDATE CASCADE ON DELETE CASCADE
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin
+  COMMENT = 'Two-step login (RFC 6238): with a row, the password opens the page alone, with a code. Delete it to switch it off.';
+
+CREATE TABLE recovery_code (
+    id     BIGINT       NOT NULL AUTO_INCREMENT COMMENT 'Given by the database.',
+    local  VARCHAR(64)  NOT NULL COMMENT 'Whose: the part before the @.',
+    domain VARCHAR(255) NOT NULL COMMENT 'Whose: the part behind the @.',
+    code   VARCHAR(255) NOT NULL COMMENT 'Hashed as an app password is.',
+    PRIMARY KEY (id),
+    UNIQUE KEY recovery_code_once (domain, local, code),
+    CONSTRAINT recovery_code_totp FOREIGN KEY (domain, local) REFERENCES totp (domain, local)
+        ON UPDATE CASCADE ON DELETE CASCADE
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin
+  COMMENT = 'What opens instead of a code, once each, when the app is lost.';
