@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod account;
+mod agenda;
 mod append;
 mod copy;
 mod deliver;
@@ -18,6 +19,7 @@ mod gate;
 mod generation;
 mod merge;
 mod name;
+mod outside;
 mod owner;
 mod promise;
 mod publish;
@@ -44,6 +46,7 @@ pub use index::{
     QuarantineId, SpecialUse, Uid, UidValidity,
 };
 pub use name::{FolderName, NameError, SEPARATOR};
+pub use outside::Timer;
 pub use store::{Parts, Store};
 pub use types::*;
 pub use watch::Watch;

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use index::{Arrival, InternalDate, Keyword, KnownFolder, NewMessage, Uid, Which, meaning_of};
 use maildir::{AccountPath, Folder, Listing, Located, Name, Timestamp};
@@ -37,6 +37,10 @@ pub(crate) struct Looks {
     seen: u64,
     /// Whether this process has looked at all.
     looked: bool,
+    /// How often somebody heard that another program was here, and how often of
+    /// that the last look had heard of when it began.
+    touched: u64,
+    answered: u64,
 }
 
 /// How often a session that only asks for news makes us look at the most, in
@@ -80,7 +84,23 @@ impl Looks {
     fn is_fresh(&self, now_ms: i64) -> bool {
         let (began, ended) = self.last_ms;
         let pause = ended.saturating_sub(began).saturating_mul(20).clamp(PAUSE_MS, LONGEST_PAUSE_MS);
-        self.looked && now_ms.saturating_sub(ended).abs() < pause
+        self.looked && self.touched == self.answered && now_ms.saturating_sub(ended).abs() < pause
+    }
+
+    /// Another program was here.
+    pub(crate) fn touch(&mut self) {
+        self.touched += 1;
+    }
+
+    /// How long the last look took.
+    pub(crate) fn cost(&self) -> Duration {
+        let (began, ended) = self.last_ms;
+        Duration::from_millis(u64::try_from(ended.saturating_sub(began)).unwrap_or_default())
+    }
+
+    /// Whether another look is needed although nothing more happens.
+    pub(crate) fn is_in_doubt(&self) -> bool {
+        self.settled.is_none()
     }
 }
 
@@ -101,12 +121,12 @@ impl Store {
     pub(crate) async fn scan(&self, mailbox: &Mailbox, eager: Eager) -> Result<(), StoreError> {
         let state = self.folder_state(mailbox.id);
         let now_ms = self.now_ms();
-        let (settled, begun) = {
+        let (settled, begun, touched) = {
             let looks = state.looks.lock().unwrap_or_else(PoisonError::into_inner);
             if eager == Eager::Calm && looks.is_fresh(now_ms) {
                 return Ok(());
             }
-            (looks.settled, looks.begun)
+            (looks.settled, looks.begun, looks.touched)
         };
         let row = self.row(mailbox).await?;
         let (path, dir) = self.place_of(&row).await?;
@@ -118,6 +138,8 @@ impl Store {
             .await;
         let (folder, times) = opened.map_err(no_folder)?;
         if settled == Some(times) {
+            let mut looks = state.looks.lock().unwrap_or_else(PoisonError::into_inner);
+            looks.answered = looks.answered.max(touched);
             return Ok(());
         }
         let _inside = state.gate.enter().await;
@@ -125,15 +147,17 @@ impl Store {
         if state.looks.lock().unwrap_or_else(PoisonError::into_inner).seen > begun {
             return Ok(());
         }
-        self.look(mailbox, &folder).await
+        let looked = self.look(mailbox, &folder).await;
+        self.after_look(mailbox.id);
+        looked
     }
 
     async fn look(&self, mailbox: &Mailbox, folder: &Folder) -> Result<(), StoreError> {
         let state = self.folder_state(mailbox.id);
-        let (this, looked) = {
+        let (this, looked, touched) = {
             let mut looks = state.looks.lock().unwrap_or_else(PoisonError::into_inner);
             looks.begun += 1;
-            (looks.begun, looks.looked)
+            (looks.begun, looks.looked, looks.touched)
         };
         let began_ms = self.now_ms();
         // The rows come first: a file whose row is made or goes meanwhile is
@@ -164,6 +188,7 @@ impl Store {
         self.carry_out(mailbox, folder, &rows, plan, first).await?;
         let mut looks = state.looks.lock().unwrap_or_else(PoisonError::into_inner);
         looks.looked = true;
+        looks.answered = looks.answered.max(touched);
         looks.settled = (!look_again).then_some((listing.new.after, listing.cur.after));
         Ok(())
     }

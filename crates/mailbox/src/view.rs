@@ -4,7 +4,7 @@
 use index::{AccountId, FolderRow, IndexError, ModSeq, Uid};
 
 use crate::scan::Eager;
-use crate::{Changes, FolderName, Mailbox, Mode, OpenMessage, Store, StoreError, View, Watch};
+use crate::{Changes, FolderName, Mailbox, Mode, OpenMessage, Store, StoreError, View};
 
 impl Store {
     /// Opens a folder: looks what other programs did in it, then reads all
@@ -68,12 +68,6 @@ impl Store {
                 deleted: false,
             }),
         }
-    }
-
-    /// Wakes when something happens to the folder in this process.
-    #[must_use]
-    pub fn watch(&self, mailbox: &Mailbox) -> Watch {
-        self.inner.watches.watch(mailbox.id)
     }
 
     /// The message's file, open.

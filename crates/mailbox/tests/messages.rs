@@ -89,7 +89,7 @@ async fn flags_are_told_at_once_and_names_follow() {
     world.deliver("two", &[alice]).await.unwrap();
     let view = world.view(alice, "INBOX").await;
     let inbox = &view.mailbox;
-    let mut watch = world.store.watch(inbox);
+    let mut watch = world.store.watch(inbox).await;
     let add = change(FlagAction::Add, Flags::SEEN.with(Flags::ANSWERED), &["work"]);
     let now = world.store.store_flags(inbox, &[uid(2), uid(9)], &add).await.unwrap();
     assert_eq!((now.len(), now[0].flags), (1, Flags::SEEN.with(Flags::ANSWERED)));
@@ -184,7 +184,7 @@ async fn a_session_hears_of_new_mail() {
     let world = World::new();
     let alice = world.account("alice").await;
     let view = world.view(alice, "INBOX").await;
-    let mut watch = world.store.watch(&view.mailbox);
+    let mut watch = world.store.watch(&view.mailbox).await;
     world.deliver("one", &[alice]).await.unwrap();
     tokio::time::timeout(std::time::Duration::from_secs(5), watch.changed()).await.unwrap();
     let changes = world.store.changes(&view.mailbox, view.highest_modseq).await.unwrap();

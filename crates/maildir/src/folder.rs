@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use uidlist::{BaseName, FileName, Flags};
 
+use crate::own::{Change, Expected};
 use crate::{DirHandle, Error, Kind, Name, Place, Store, Withdrawn};
 
 /// How often a message is looked for while others rename it.
@@ -122,8 +123,11 @@ impl Folder {
                 return Ok(wanted.clone());
             }
             let (from, to) = (file_name(&at.name)?, file_name(&wanted.name)?);
+            let expected = self.expect([Change::out(&from), Change::into(&to)]);
             let renamed = self.disk().rename(self.dir_of(at.place), &from, self.dir_of(Place::Cur), &to);
-            renamed.map_err(Error::io("renaming a message")).map(|()| wanted.clone())
+            renamed.map_err(Error::io("renaming a message"))?;
+            expected.happened();
+            Ok(wanted.clone())
         })
     }
 
@@ -207,8 +211,13 @@ impl Folder {
             let mut missed = Vec::new();
             for message in wanted {
                 let base = message.name.base().clone();
-                match self.disk().unlink(self.dir_of(message.place), &file_name(&message.name)?) {
-                    Ok(()) => removed.gone.push(base),
+                let name = file_name(&message.name)?;
+                let expected = self.expect([Change::out(&name)]);
+                match self.disk().unlink(self.dir_of(message.place), &name) {
+                    Ok(()) => {
+                        expected.happened();
+                        removed.gone.push(base);
+                    }
                     Err(error) if error.kind() == std::io::ErrorKind::NotFound => missed.push(base),
                     Err(error) => return Err(Error::io("removing a message")(error)),
                 }
@@ -237,6 +246,12 @@ impl Folder {
             }
         }
         Ok(found)
+    }
+
+    /// Says what is about to be done here, so that nobody who watches the folder
+    /// takes it for another program's.
+    pub(crate) fn expect<const N: usize>(&self, changes: [Change; N]) -> Expected<'_> {
+        self.0.store.own().expect(&self.0.path, changes)
     }
 
     pub(crate) fn store(&self) -> &Store {

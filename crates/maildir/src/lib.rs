@@ -17,6 +17,7 @@ mod message;
 mod name;
 mod names;
 mod os_disk;
+mod own;
 mod root;
 mod side_file;
 mod stage;
@@ -24,6 +25,7 @@ mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod transfer;
+mod watcher;
 
 pub use account::{Account, Made, RemovalId};
 pub use blocking::Blocking;
@@ -40,3 +42,4 @@ pub use root::{AccountPath, MailRoot};
 pub use side_file::{Lock, SideFile};
 pub use stage::{Arrival, Piece, Published, Staged};
 pub use store::Store;
+pub use watcher::{FolderWatch, Touched, Watcher};

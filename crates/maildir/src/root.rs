@@ -87,6 +87,10 @@ impl MailRoot {
         self.store.health()
     }
 
+    pub(crate) fn own(&self) -> &crate::own::Own {
+        self.store.own()
+    }
+
     /// Room on the file system.
     ///
     /// # Errors

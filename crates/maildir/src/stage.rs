@@ -4,6 +4,7 @@
 use uidlist::{BaseName, Flags};
 
 use crate::folder::file_name;
+use crate::own::Change;
 use crate::{Error, FileHandle, Folder, Located, Name, Place};
 
 /// A part of a message's file.
@@ -136,8 +137,10 @@ impl Staged {
         self.folder.health().check()?;
         let located = arrival.located(&self.base);
         let (tmp, to) = (self.folder.tmp(), self.folder.dir_of(located.place));
-        let renamed = self.folder.disk().rename(tmp, &self.name, to, &file_name(&located.name)?);
-        renamed.map_err(Error::io("publishing a message"))?;
+        let name = file_name(&located.name)?;
+        let expected = self.folder.expect([Change::into(&name)]);
+        self.folder.disk().rename(tmp, &self.name, to, &name).map_err(Error::io("publishing a message"))?;
+        expected.happened();
         self.kept = true;
         Ok(Published(located))
     }

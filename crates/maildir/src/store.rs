@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::own::Own;
 use crate::{DirHandle, Disk, Error, FileHandle, Health, Kind, Name, Withdrawn};
 
 /// A file system and whether it may be trusted. Cheap to clone.
@@ -9,13 +10,14 @@ use crate::{DirHandle, Disk, Error, FileHandle, Health, Kind, Name, Withdrawn};
 pub struct Store {
     disk: Arc<dyn Disk>,
     health: Health,
+    own: Own,
 }
 
 impl Store {
     /// A healthy file system.
     #[must_use]
     pub fn new(disk: Arc<dyn Disk>) -> Self {
-        Self { disk, health: Health::default() }
+        Self { disk, health: Health::default(), own: Own::default() }
     }
 
     /// The operations.
@@ -28,6 +30,11 @@ impl Store {
     #[must_use]
     pub fn health(&self) -> &Health {
         &self.health
+    }
+
+    /// What is done through it in folders that are watched.
+    pub(crate) fn own(&self) -> &Own {
+        &self.own
     }
 
     /// Makes the names in a directory durable, once: a failure takes the file

@@ -4,6 +4,7 @@
 use uidlist::{BaseName, Flags};
 
 use crate::folder::file_name;
+use crate::own::Change;
 use crate::{Error, Folder, Located};
 
 impl Folder {
@@ -18,9 +19,13 @@ impl Folder {
         let wanted = if flags.is_empty() { Located::in_new(base) } else { Located::in_cur(base, flags) };
         let name = file_name(&wanted.name)?;
         self.chasing(message, |at| {
-            let renamed =
-                self.disk().rename(self.dir_of(at.place), &file_name(&at.name)?, to.dir_of(wanted.place), &name);
-            renamed.map_err(Error::io("moving a message")).map(|()| wanted.clone())
+            let from = file_name(&at.name)?;
+            let (leaves, comes) = (self.expect([Change::out(&from)]), to.expect([Change::into(&name)]));
+            let renamed = self.disk().rename(self.dir_of(at.place), &from, to.dir_of(wanted.place), &name);
+            renamed.map_err(Error::io("moving a message"))?;
+            leaves.happened();
+            comes.happened();
+            Ok(wanted.clone())
         })
     }
 }

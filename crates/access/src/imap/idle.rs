@@ -11,7 +11,7 @@ use super::session::{Awaited, Session};
 pub(super) async fn begin<S: Sink>(session: &mut Session, tag: &Tag, out: &mut Output<'_, S>) -> Result<(), Failure> {
     // Watched before it is looked: what happens in between is not lost.
     if let (Some(opened), Some(selected)) = (&session.opened, &session.selected) {
-        session.watch = Some(opened.store().watch(&selected.mailbox));
+        session.watch = Some(opened.store().watch(&selected.mailbox).await);
     }
     out.put(&continuation("idling")).await?;
     if let Err(failure) = session.refresh(Expunges::Told, out).await {

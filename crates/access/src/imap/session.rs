@@ -180,6 +180,13 @@ impl Session {
         }
     }
 
+    /// While idling: whether [`Session::news`] tells of other programs too. Where
+    /// it does not, the folder is to be looked at by the clock.
+    #[must_use]
+    pub fn is_told(&self) -> bool {
+        self.watch.as_ref().is_some_and(Watch::is_told)
+    }
+
     /// While idling: tells the client what happened.
     ///
     /// # Errors
