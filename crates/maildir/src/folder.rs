@@ -57,6 +57,17 @@ impl Located {
     pub fn in_cur(base: &BaseName, flags: Flags) -> Self {
         Self { place: Place::Cur, name: FileName::with_flags(base, flags) }
     }
+
+    /// Where a message without flags is as well: some programs leave it in
+    /// `new/`, others move it to `cur/` once they have seen it. A listing for
+    /// each of thousands of unread ones would take minutes.
+    fn other_place(&self) -> Option<Self> {
+        let base = self.name.base();
+        self.name.flags().is_empty().then(|| match self.place {
+            Place::New => Self::in_cur(base, Flags::default()),
+            Place::Cur => Self::in_new(base),
+        })
+    }
 }
 
 impl Folder {
@@ -120,7 +131,8 @@ impl Folder {
         let wanted = Located::in_cur(message.name.base(), flags);
         self.chasing(message, |at| {
             if *at == wanted {
-                return Ok(wanted.clone());
+                let there = self.disk().open(self.dir_of(at.place), &file_name(&at.name)?);
+                return there.map(|_| wanted.clone()).map_err(Error::io("renaming a message"));
             }
             let (from, to) = (file_name(&at.name)?, file_name(&wanted.name)?);
             let expected = self.expect([Change::out(&from), Change::into(&to)]);
@@ -182,6 +194,9 @@ impl Folder {
     pub(crate) fn chasing<T>(&self, message: &Located, act: impl Fn(&Located) -> Result<T, Error>) -> Result<T, Error> {
         let mut at = message.clone();
         let mut result = act(&at);
+        if let (Err(Error::Missing(_)), Some(other)) = (&result, message.other_place()) {
+            result = act(&other);
+        }
         for _ in 1..ATTEMPTS {
             match result {
                 Err(Error::Missing(_)) => {}

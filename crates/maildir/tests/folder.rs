@@ -95,6 +95,23 @@ fn opened_in_spite_of_renames() {
 }
 
 #[test]
+fn what_has_no_flags_is_found_without_a_listing() {
+    let disk = MemoryDisk::new();
+    let folder = inbox(&disk);
+    let (in_new, in_cur) = (Located::in_new(&base("1.a")), Located::in_cur(&base("1.a"), Flags::default()));
+    for (arrival, sought) in [(Arrival::New, &in_cur), (Arrival::Cur(Flags::default()), &in_new)] {
+        add(&folder, "1.a", arrival);
+        let before = disk.steps().len();
+        assert_ne!(folder.open_message(sought).unwrap().located(), sought);
+        let seen = folder.set_flags(sought, Flags::SEEN).unwrap();
+        assert!(!disk.steps()[before..].contains(&"list"), "{:?}", &disk.steps()[before..]);
+        // What is not there has not got these flags.
+        folder.remove(&[seen]).unwrap();
+        assert!(matches!(folder.set_flags(sought, Flags::default()), Err(Error::Missing(_))));
+    }
+}
+
+#[test]
 fn flags() {
     let disk = MemoryDisk::new();
     let folder = inbox(&disk);
