@@ -1,0 +1,85 @@
+//! Last logins, on both engines.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::{NOW, both};
+use index::{LastLogin, LoginNote, Seen};
+use mail::Address;
+
+fn alice() -> Address {
+    Address::parse("Alice@example.org").unwrap()
+}
+
+fn seen(at: i64, network: &str) -> Option<Seen> {
+    Some(Seen { at, network: network.to_owned() })
+}
+
+fn note(account: i64, service: &'static str) -> LoginNote {
+    LoginNote { address: alice(), account, service, succeeded: None, failures: 0, failed: None }
+}
+
+#[tokio::test]
+async fn what_was_refused_is_counted_from_one_login_to_the_next() {
+    both(|index, _| async move {
+        let (home, away) = ("192.0.2.0/24", "2001:db8::/48");
+        let steps = [
+            (LoginNote { failures: 2, failed: seen(NOW, away), ..note(1, "imap") }, None, 2, seen(NOW, away)),
+            (LoginNote { failures: 3, failed: seen(NOW + 9, home), ..note(1, "imap") }, None, 5, seen(NOW + 9, home)),
+            (
+                LoginNote { succeeded: seen(NOW + 10, home), ..note(1, "imap") },
+                seen(NOW + 10, home),
+                0,
+                seen(NOW + 9, home),
+            ),
+            (
+                LoginNote {
+                    succeeded: seen(NOW + 20, away),
+                    failures: 1,
+                    failed: seen(NOW + 21, away),
+                    ..note(1, "imap")
+                },
+                seen(NOW + 20, away),
+                1,
+                seen(NOW + 21, away),
+            ),
+        ];
+        for (note, succeeded, failures, failed) in steps {
+            index.note_logins(&[note], NOW + 30).await.unwrap();
+            let expected = LastLogin { service: "imap".to_owned(), succeeded, failures, failed };
+            assert_eq!(index.last_logins(&alice(), 1).await.unwrap(), [expected]);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn each_account_and_door_has_its_own() {
+    both(|index, _| async move {
+        let many: Vec<LoginNote> = (0..600)
+            .map(|n| LoginNote {
+                address: format!("u{n}@example.org").parse().unwrap(),
+                succeeded: seen(NOW, "192.0.2.0/24"),
+                ..note(n + 10, "pop3")
+            })
+            .collect();
+        index.note_logins(&many, NOW).await.unwrap();
+        let both = [
+            LoginNote { succeeded: seen(NOW, "192.0.2.0/24"), ..note(1, "pop3") },
+            LoginNote { succeeded: seen(NOW + 1, "192.0.2.0/24"), ..note(1, "imap") },
+        ];
+        index.note_logins(&both, NOW + 100).await.unwrap();
+        let doors = |logins: Vec<LastLogin>| logins.into_iter().map(|login| login.service).collect::<Vec<_>>();
+        assert_eq!(doors(index.last_logins(&alice(), 1).await.unwrap()), ["imap", "pop3"]);
+        assert_eq!(index.last_logins(&many[599].address, 609).await.unwrap().len(), 1);
+        // Another account has the address now: it begins anew.
+        assert_eq!(index.last_logins(&alice(), 2).await.unwrap(), []);
+        index.note_logins(&[LoginNote { failures: 1, ..note(2, "imap") }], NOW + 100).await.unwrap();
+        let of_second = index.last_logins(&alice(), 2).await.unwrap();
+        assert_eq!((of_second[0].failures, of_second[0].succeeded.clone()), (1, None));
+        index.forget_logins(NOW + 50).await.unwrap();
+        assert_eq!(index.last_logins(&many[599].address, 609).await.unwrap(), []);
+        assert_eq!(doors(index.last_logins(&alice(), 1).await.unwrap()), ["pop3"]);
+    })
+    .await;
+}
