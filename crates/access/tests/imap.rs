@@ -80,6 +80,11 @@ impl Guest {
         self
     }
 
+    /// A section of message 4.
+    fn fetched(&mut self, section: &str) -> String {
+        literal_of(&self.ask(&format!("FETCH 4 (BODY.PEEK[{section}])")))
+    }
+
     /// One command, and what came.
     fn ask(&mut self, command: &str) -> String {
         self.say(format!("t {command}\r\n").as_bytes()).unwrap();
@@ -157,6 +162,50 @@ fn a_large_message_goes_in_pieces_with_the_length_that_was_announced() {
     assert_eq!(&rest[..150_001], &body.replace('\n', "\r\n")[7..150_008]);
     let size = guest.ask("FETCH 4 RFC822.SIZE");
     assert!(size.contains(&format!("RFC822.SIZE {length})")), "{size}");
+}
+
+#[test]
+fn a_message_fetched_in_pieces_is_the_message() {
+    let house = House::new();
+    let long = |word: &str| -> String { (0..30_000).map(|n| format!("{word} {n}\n")).collect() };
+    let (text, other) = (long("line"), long("zeile"));
+    let message = format!(
+        "Subject: gr\u{fc}n\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\n{text}\n--b\n\n{other}\n--b--\n"
+    );
+    house.put(message.as_bytes(), Flags::NONE, 3);
+    for accept in ["NOOP", "ENABLE UTF8=ACCEPT"] {
+        let mut guest = guest(&house).logged_in("alice@example.org");
+        guest.ask(accept);
+        guest.ask("SELECT INBOX");
+        let whole = guest.fetched("");
+        let mut pieces = [String::new(), String::new(), String::new()];
+        for from in (0..whole.len()).step_by(50_000) {
+            // Two sections in turn, as clients that show one part and save another do.
+            for (part, got) in ["", "1", "2"].into_iter().zip(&mut pieces) {
+                let command = format!("FETCH 4 (UID BODY.PEEK[{part}]<{from}.50000>)");
+                let heard = guest.ask(&command);
+                let name = format!("BODY[{part}]<{from}> ");
+                assert!(heard.contains(&name) && heard.contains("UID 4"), "{command}: {heard:.200}");
+                got.push_str(&literal_of(&heard));
+            }
+        }
+        assert!(pieces[0] == whole, "all of it, after {accept}");
+        assert!(pieces[1] == text.replace('\n', "\r\n") && pieces[1] == guest.fetched("1"));
+        assert!(pieces[2] == other.replace('\n', "\r\n"));
+        // Back to the beginning, and behind the end.
+        let first = guest.ask("FETCH 4 (BODY.PEEK[2]<3.5>)");
+        assert_eq!(literal_of(&first), "le 0\r", "{first}");
+        assert_eq!(literal_of(&guest.ask("FETCH 4 (BODY.PEEK[2]<9999999.5>)")), "");
+        // Another message has other parts.
+        assert!(guest.ask("FETCH 3 (BODY.PEEK[2]<0.5>)").contains("BODY[2]<0> NIL"));
+    }
+}
+
+/// The octets of the one literal of an answer.
+fn literal_of(heard: &str) -> String {
+    let (head, rest) = heard.split_once("}\r\n").unwrap_or_else(|| panic!("{heard:.200}"));
+    let length: usize = head.rsplit_once('{').unwrap().1.parse().unwrap();
+    rest[..length].to_owned()
 }
 
 #[test]

@@ -32,7 +32,7 @@ pub enum Code {
         uid: u32,
     },
     AuthenticationFailed,
-    BadCharset,
+    BadCharset(&'static [&'static str]),
     Cannot,
     Capability(String),
     Closed,
@@ -66,7 +66,7 @@ impl Code {
             Self::AlreadyExists => "ALREADYEXISTS".into(),
             Self::AppendUid { validity, uid } => format!("APPENDUID {validity} {uid}"),
             Self::AuthenticationFailed => "AUTHENTICATIONFAILED".into(),
-            Self::BadCharset => "BADCHARSET (US-ASCII UTF-8)".into(),
+            Self::BadCharset(known) => format!("BADCHARSET ({})", known.join(" ")),
             Self::Cannot => "CANNOT".into(),
             Self::Capability(list) => format!("CAPABILITY {list}"),
             Self::Closed => "CLOSED".into(),
@@ -306,7 +306,10 @@ mod tests {
     fn lines() {
         let tag = Tag::of(b"a1 ").unwrap();
         check(&Reply::ok("Done").tagged(&tag), "a1 OK Done\r\n");
-        check(&Reply::no("No").with(Code::BadCharset).tagged(&tag), "a1 NO [BADCHARSET (US-ASCII UTF-8)] No\r\n");
+        check(
+            &Reply::no("No").with(Code::BadCharset(&["US-ASCII", "UTF-8"])).tagged(&tag),
+            "a1 NO [BADCHARSET (US-ASCII UTF-8)] No\r\n",
+        );
         check(&Reply::bad("a\r\nb").untagged(), "* BAD a??b\r\n");
         check(&Reply::ok("x").with(Code::UidNext(5)).untagged(), "* OK [UIDNEXT 5] x\r\n");
         let copied = Code::CopyUid { validity: 7, from: vec![1, 2, 3, 9], to: vec![4, 5, 6, 7] };

@@ -98,6 +98,82 @@ fn is_unicode(charset: &[u8]) -> bool {
     charset.eq_ignore_ascii_case(b"utf-8") || charset.eq_ignore_ascii_case(b"us-ascii")
 }
 
+/// The charsets in which the text of a search may be sent, by their preferred
+/// names (the registry of RFC 2978); their other names are known too.
+pub const CHARSETS: [&str; 40] = [
+    "US-ASCII",
+    "UTF-8",
+    "UTF-7",
+    "ISO-8859-1",
+    "ISO-8859-2",
+    "ISO-8859-3",
+    "ISO-8859-4",
+    "ISO-8859-5",
+    "ISO-8859-6",
+    "ISO-8859-7",
+    "ISO-8859-8",
+    "ISO-8859-9",
+    "ISO-8859-10",
+    "ISO-8859-11",
+    "ISO-8859-13",
+    "ISO-8859-14",
+    "ISO-8859-15",
+    "ISO-8859-16",
+    "windows-1250",
+    "windows-1251",
+    "windows-1252",
+    "windows-1253",
+    "windows-1254",
+    "windows-1255",
+    "windows-1256",
+    "windows-1257",
+    "windows-1258",
+    "windows-874",
+    "KOI8-R",
+    "KOI8-U",
+    "IBM850",
+    "IBM866",
+    "macintosh",
+    "Shift_JIS",
+    "EUC-JP",
+    "ISO-2022-JP",
+    "GB18030",
+    "GBK",
+    "Big5",
+    "EUC-KR",
+];
+
+/// A charset that somebody named.
+#[derive(Clone, Copy)]
+pub struct Charset(Option<fn(&[u8]) -> String>);
+
+impl Charset {
+    /// UTF-8, and with it US-ASCII.
+    pub const UNICODE: Self = Self(None);
+
+    /// The charset of this name, in whatever case; nothing where we do not know
+    /// it, or where its letters are not those of ASCII: no protocol of lines
+    /// can carry UTF-16.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        const PLAIN: &str = "AZaz09";
+        if is_unicode(name.as_bytes()) {
+            return Some(Self::UNICODE);
+        }
+        let decode = charset_decoder(name.as_bytes())?;
+        (!name.is_empty() && decode(PLAIN.as_bytes()) == PLAIN).then_some(Self(Some(decode)))
+    }
+
+    /// The text of these octets; nothing where they are none.
+    #[must_use]
+    pub fn decode(self, octets: &[u8]) -> Option<String> {
+        match self.0 {
+            None => std::str::from_utf8(octets).ok().map(str::to_owned),
+            Some(decode) => Some(decode(octets)).filter(|text| !text.contains(char::REPLACEMENT_CHARACTER)),
+        }
+    }
+}
+
 /// A header field's value unfolded, its encoded words decoded (RFC 2047).
 #[must_use]
 pub fn header(value: &[u8]) -> String {
@@ -294,6 +370,38 @@ mod tests {
     }
 
     #[test]
+    fn charsets_of_a_search() {
+        for name in CHARSETS {
+            let charset = Charset::named(&name.to_uppercase()).unwrap_or_else(|| panic!("{name} is told"));
+            assert_eq!(charset.decode(b"Hello 42").as_deref(), Some("Hello 42"), "{name}");
+        }
+        let cases: [(&str, &[u8], Option<&str>); 16] = [
+            ("iso-8859-1", b"gr\xfcn", Some("gr\u{fc}n")),
+            ("latin1", b"gr\xfcn", Some("gr\u{fc}n")),
+            ("iso-8859-2", b"\xb3", Some("\u{142}")),
+            ("iso-8859-15", b"\xa4", Some("\u{20ac}")),
+            ("windows-1251", b"\xcf\xf0", Some("\u{41f}\u{440}")),
+            ("koi8-r", b"\xf0\xd2", Some("\u{41f}\u{440}")),
+            ("shift_jis", b"\x93\xfa", Some("\u{65e5}")),
+            ("euc-jp", b"\xc6\xfc", Some("\u{65e5}")),
+            ("iso-2022-jp", b"\x1b$BF|\x1b(B", Some("\u{65e5}")),
+            ("gb18030", b"\xc8\xd5", Some("\u{65e5}")),
+            ("big5", b"\xa4\xe9", Some("\u{65e5}")),
+            ("euc-kr", b"\xc0\xcf", Some("\u{c77c}")),
+            ("utf-8", b"\xff", None),
+            ("us-ascii", "\u{e4}".as_bytes(), Some("\u{e4}")),
+            ("euc-jp", b"\xff", None),
+            ("gb18030", b"\xff", None),
+        ];
+        for (name, octets, expected) in cases {
+            assert_eq!(Charset::named(name).unwrap().decode(octets).as_deref(), expected, "{name}");
+        }
+        for unknown in ["", "x", "utf-16", "utf-16le", "iso-2022-kr", "hz-gb-2312", "klingon", "\u{e4}"] {
+            assert!(Charset::named(unknown).is_none(), "{unknown}");
+        }
+    }
+
+    #[test]
     fn hostile_headers_take_linear_time() {
         let start = Instant::now();
         for piece in ["=?utf-8?q?", "=?", "=?utf-8?b?AAAA", "=?a?q?=?"] {
@@ -308,6 +416,7 @@ mod tests {
         fn never_panics(value in proptest::collection::vec(any::<u8>(), 0..60), name in "[a-zA-Z0-9-]{0,50}") {
             let _ = header(&value);
             let _ = charset(&value, name.as_bytes());
+            let _ = Charset::named(&name).and_then(|charset| charset.decode(&value));
             let word = [b"=?utf-8?q?", value.as_slice(), b"?="].concat();
             let _ = header(&word);
         }

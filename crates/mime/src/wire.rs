@@ -32,6 +32,61 @@ pub fn to_wire(bytes: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(out)
 }
 
+/// How far marks are apart, and how many there are at most.
+const STEP: usize = 64 << 10;
+const MAX_MARKS: usize = 512;
+
+/// Where in a long text each octet as it is sent is to be found: so the middle
+/// of a large message is sent without reading what comes before it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Marks {
+    /// Places in the text and in what is sent, ascending, apart from the
+    /// beginning. None is between CR and LF.
+    marks: Vec<(usize, usize)>,
+    len: usize,
+}
+
+impl Marks {
+    /// Looks through the text once.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        let step = STEP.max(bytes.len() / MAX_MARKS + 1);
+        let (mut marks, mut at, mut len) = (Vec::new(), 0, 0);
+        loop {
+            let mut next = bytes.len().min(at + step);
+            while next < bytes.len() && bytes[next - 1] == b'\r' {
+                next += 1;
+            }
+            len += wire_len(&bytes[at..next]);
+            if next == bytes.len() {
+                return Self { marks, len };
+            }
+            marks.push((next, len));
+            at = next;
+        }
+    }
+
+    /// How many octets are sent of the whole text.
+    #[must_use]
+    pub fn wire_len(&self) -> usize {
+        self.len
+    }
+
+    /// Octets in memory.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        size_of_val(self.marks.as_slice())
+    }
+
+    /// The last mark before this octet of what is sent: its place in the text,
+    /// and how many octets are sent before it.
+    #[must_use]
+    pub fn before(&self, octet: usize) -> (usize, usize) {
+        let behind = self.marks.partition_point(|(_, sent)| *sent <= octet);
+        behind.checked_sub(1).and_then(|mark| self.marks.get(mark).copied()).unwrap_or_default()
+    }
+}
+
 /// Does the work of [`to_wire`] on bytes that come in pieces.
 #[derive(Debug, Default)]
 pub struct ToWire {
@@ -114,6 +169,24 @@ mod tests {
         ];
         for (disk, wire) in cases {
             assert_eq!(&*to_wire(disk), wire);
+        }
+    }
+
+    #[test]
+    fn marks_lead_to_each_octet() {
+        let long =
+            [b"a line\n".repeat(30_000), b"\r\n".repeat(50_000), vec![b'\r'; 70_000], b"\n\0x".repeat(9)].concat();
+        for text in [long.as_slice(), b"", b"a\nb", &b"\n".repeat(70_000), &vec![b'x'; 200_000]] {
+            let (marks, wire) = (Marks::of(text), to_wire(text));
+            assert_eq!(marks.wire_len(), wire.len());
+            assert!(marks.marks.len() <= text.len() / STEP);
+            for octet in (0..wire.len() + 10).step_by(997) {
+                let (at, sent) = marks.before(octet);
+                assert!(sent <= octet && (octet - sent <= 2 * STEP || text.starts_with(b"a line")), "{octet}");
+                let rest = to_wire(&text[at..]);
+                assert_eq!(rest.len(), wire.len() - sent, "{octet}");
+                assert!(rest.iter().take(99).eq(wire[sent..].iter().take(99)), "{octet}");
+            }
         }
     }
 

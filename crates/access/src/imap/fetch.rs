@@ -1,18 +1,18 @@
 //! FETCH (RFC 3501 §6.4.5): one message at a time in memory.
 
-use std::ops::Range;
+use std::sync::Arc;
 
 use imap::fetch::{Extension, body_structure, envelope, internal_date, label, section_head};
 use imap::response::{Code, Reply};
-use imap::{Extra, FetchItem, Numbers, SequenceSet};
-use mailbox::{FlagAction, FlagChange, Flags, OpenMessage, StoreError};
+use imap::{Extra, FetchItem, Label, Numbers, Section, SequenceSet};
+use mailbox::{FlagAction, FlagChange, Flags, OpenMessage, Store, StoreError, Uid};
 use mime::wire::ToWire;
 use mime::{Envelope, Understands};
 
 use super::content::{self, Content, Depth, Reading};
 use super::failure::{Failure, gone_messages};
 use super::output::{Gone, Output, Sink};
-use super::section::{self, Octets};
+use super::section::{self, Cut, Found, Octets};
 use super::selected::{Access, Expunges, ModSeqs, Numbered, Selected};
 use super::session::Session;
 
@@ -100,17 +100,15 @@ async fn one<S: Sink>(
 ) -> Result<(), Trouble> {
     let (opened, selected) = session.selected()?;
     let store = opened.store();
-    let items = plan.items.clone();
     let (file, mut pieces) = match plan.reading.depth {
-        Depth::Index => (None, items.into_iter().map(Piece::Index).collect()),
-        _ => {
-            let work = move |content: &Content| (pieces(items, content), content.grown());
-            let uid = numbered.message.uid;
-            let read = content::with(store, &selected.mailbox, uid, plan.reading, work).await;
-            let (file, (pieces, grown)) = read.map_err(Trouble::Message)?;
-            selected.resize(uid, grown);
-            (Some(file), pieces.ok_or(Trouble::TooMuch)?)
-        }
+        Depth::Index => (None, plan.items.iter().cloned().map(Piece::Index).collect()),
+        _ => match next_piece(store, selected, plan, numbered.message.uid).await? {
+            Some((file, pieces)) => (Some(file), pieces),
+            None => {
+                let (file, pieces) = read(store, selected, plan, numbered.message.uid).await?;
+                (Some(file), pieces)
+            }
+        },
     };
     let mut numbered = numbered;
     let marks = plan.sets_seen && selected.access == Access::ReadWrite && !numbered.message.flags.has(Flags::SEEN);
@@ -130,6 +128,50 @@ async fn one<S: Sink>(
     write(selected, numbered, pieces, file.as_ref(), out).await
 }
 
+/// Where an earlier piece of the same sections was fetched: nothing is read but
+/// what is sent.
+async fn next_piece(
+    store: &Store,
+    selected: &Selected,
+    plan: &Plan,
+    uid: Uid,
+) -> Result<Option<(OpenMessage, Vec<Piece>)>, Trouble> {
+    let Some((size, known)) = selected.pieces.of(uid, &plan.items) else { return Ok(None) };
+    let file = store.open_message(&selected.mailbox, uid).await.map_err(Trouble::Message)?;
+    if file.size() != size {
+        return Ok(None);
+    }
+    let pieces = plan.items.iter().zip(known).map(|(item, found)| match (item, found) {
+        (FetchItem::Section { section, partial, label, .. }, Some(found)) => {
+            literal(named(*label, section, *partial), Some(found.on_disk(*partial)))
+        }
+        (item, _) => Piece::Index(item.clone()),
+    });
+    Ok(Some((file, pieces.collect())))
+}
+
+/// Reads as much of the message as the items need.
+async fn read(
+    store: &Store,
+    selected: &mut Selected,
+    plan: &Plan,
+    uid: Uid,
+) -> Result<(OpenMessage, Vec<Piece>), Trouble> {
+    let items = plan.items.clone();
+    let work = move |content: &Content| {
+        let mut found = Vec::new();
+        (pieces(items, content, &mut found), found, content.grown())
+    };
+    let read = content::with(store, &selected.mailbox, uid, plan.reading, work).await;
+    let (file, (pieces, found, grown)) = read.map_err(Trouble::Message)?;
+    selected.resize(uid, grown);
+    // Of a header alone the places are not those of the whole.
+    if plan.reading.depth == Depth::Whole {
+        selected.pieces.keep(uid, file.size(), found);
+    }
+    Ok((file, pieces.ok_or(Trouble::TooMuch)?))
+}
+
 /// One item of the answer.
 enum Piece {
     /// What the index knows: written last, for the flags may change.
@@ -137,14 +179,17 @@ enum Piece {
     /// As it is sent.
     Ready(Vec<u8>),
     /// A name, and octets that stay in the file until they are sent.
-    Long { head: Vec<u8>, range: Range<usize>, window: Range<usize> },
+    Long { head: Vec<u8>, cut: Cut },
 }
 
+/// Sections of which a piece was asked for, and where they are.
+type Sections = Vec<(Section, Arc<Found>)>;
+
 /// All items; nothing where they would hold too much.
-fn pieces(items: Vec<FetchItem>, content: &Content) -> Option<Vec<Piece>> {
+fn pieces(items: Vec<FetchItem>, content: &Content, found: &mut Sections) -> Option<Vec<Piece>> {
     let mut room = HELD;
     let within = |item| {
-        let piece = piece(item, content, room);
+        let piece = piece(item, content, room, found);
         room = room.checked_sub(piece.held())?;
         Some(piece)
     };
@@ -161,7 +206,7 @@ impl Piece {
     }
 }
 
-fn piece(item: FetchItem, content: &Content, room: usize) -> Piece {
+fn piece(item: FetchItem, content: &Content, room: usize, sections: &mut Sections) -> Piece {
     let mut text = Vec::new();
     match item {
         FetchItem::Flags | FetchItem::Uid | FetchItem::Size | FetchItem::InternalDate | FetchItem::ModSeq => {
@@ -174,12 +219,23 @@ fn piece(item: FetchItem, content: &Content, room: usize) -> Piece {
         }
         FetchItem::Body => structure(&mut text, content, Extension::Hidden),
         FetchItem::BodyStructure => structure(&mut text, content, Extension::Shown),
-        FetchItem::Section { section: wanted, partial, label: name, .. } => {
-            label(&mut text, name, &wanted, partial.map(|(from, _)| from));
-            return literal(text, section::octets(content, &wanted, partial, room));
+        FetchItem::Section { section, partial, label, .. } => {
+            let head = named(label, &section, partial);
+            let Some(found) = Found::new(content, &section) else { return literal(head, None) };
+            let octets = found.octets(content, partial, room);
+            if partial.is_some() {
+                sections.push((section, Arc::new(found)));
+            }
+            return literal(head, Some(octets));
         }
     }
     Piece::Ready(text)
+}
+
+fn named(name: Label, section: &Section, partial: Option<(u32, u32)>) -> Vec<u8> {
+    let mut head = Vec::new();
+    label(&mut head, name, section, partial.map(|(from, _)| from));
+    head
 }
 
 fn structure(out: &mut Vec<u8>, content: &Content, extension: Extension) {
@@ -194,7 +250,7 @@ fn literal(mut head: Vec<u8>, octets: Option<Octets>) -> Piece {
     section_head(&mut head, octets.len());
     match octets {
         Octets::Held(octets) => Piece::Ready([head, octets].concat()),
-        Octets::OnDisk { before, range, window } => Piece::Long { head: [head, before].concat(), range, window },
+        Octets::OnDisk { before, cut } => Piece::Long { head: [head, before].concat(), cut },
     }
 }
 
@@ -213,9 +269,9 @@ async fn write<S: Sink>(
         match (piece, file) {
             (Piece::Index(item), _) => out.put(&known(selected, numbered, &item)).await?,
             (Piece::Ready(text), _) => out.put(&text).await?,
-            (Piece::Long { head, range, window }, Some(file)) => {
+            (Piece::Long { head, cut }, Some(file)) => {
                 out.put(&head).await?;
-                send(file, range, window, out).await?;
+                send(file, cut, out).await?;
             }
             (Piece::Long { .. }, None) => return Err(Gone.into()),
         }
@@ -228,8 +284,7 @@ async fn write<S: Sink>(
 /// were announced: if they cannot be read, the connection ends.
 async fn send<S: Sink>(
     file: &OpenMessage,
-    range: Range<usize>,
-    window: Range<usize>,
+    Cut { file: range, window }: Cut,
     out: &mut Output<'_, S>,
 ) -> Result<(), Gone> {
     let mut converter = ToWire::default();

@@ -10,7 +10,9 @@ use super::session::{Awaited, Session};
 
 pub(super) async fn begin<S: Sink>(session: &mut Session, tag: &Tag, out: &mut Output<'_, S>) -> Result<(), Failure> {
     // Watched before it is looked: what happens in between is not lost.
-    if let (Some(opened), Some(selected)) = (&session.opened, &session.selected) {
+    if let (Some(opened), Some(selected)) = (&session.opened, &mut session.selected) {
+        // A session may idle for days, and there may be ten thousand.
+        selected.pieces.forget();
         session.watch = Some(opened.store().watch(&selected.mailbox).await);
     }
     out.put(&continuation("idling")).await?;

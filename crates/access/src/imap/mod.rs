@@ -27,6 +27,7 @@ mod namespace;
 mod noop;
 mod output;
 mod pattern;
+mod pieces;
 mod quota;
 mod rename;
 mod room;

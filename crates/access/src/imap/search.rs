@@ -7,6 +7,7 @@ use imap::response::{Code, Reply, esearch, search};
 use imap::{Extra, Numbers, SearchKey, SearchReturn, Tag};
 use mailbox::StoreError;
 use mime::Understands;
+use mime::text::{CHARSETS, Charset};
 
 use super::content::{self, Reading};
 use super::failure::Failure;
@@ -35,10 +36,11 @@ pub(super) async fn run<S: Sink>(
     out: &mut Output<'_, S>,
 ) -> Result<Reply, Failure> {
     let Query { numbers, returns, charset, key } = query;
-    let known = |name: &str| name.eq_ignore_ascii_case("UTF-8") || name.eq_ignore_ascii_case("US-ASCII");
-    if !charset.as_deref().is_none_or(known) {
-        return Err(Reply::no("Only US-ASCII and UTF-8 are understood").with(Code::BadCharset).into());
-    }
+    // Without a charset, octets beyond ASCII are read as UTF-8 too.
+    let charset = match charset {
+        Some(name) => Charset::named(name).ok_or_else(unknown_charset)?,
+        None => Charset::UNICODE,
+    };
     let by_change = names_changes(key);
     if by_change {
         session.enable(Extra::CondStore);
@@ -46,7 +48,7 @@ pub(super) async fn run<S: Sink>(
         session.refresh(expunges, out).await?;
     }
     let (opened, selected) = session.selected()?;
-    let test = Arc::new(Test::new(key, selected)?);
+    let test = Arc::new(Test::new(key, charset, selected)?);
     let as_stored = Reading { depth: test.depth(), understands: Understands::Utf8 };
     let keywords = Arc::new(selected.keywords.clone());
     let mut found = Vec::new();
@@ -93,6 +95,11 @@ pub(super) async fn run<S: Sink>(
     })
     .await?;
     Ok(Reply::ok("Searched"))
+}
+
+/// Those that are known are told (RFC 3501 §6.4.4, §7.1).
+fn unknown_charset() -> Reply {
+    Reply::no("This charset is not understood").with(Code::BadCharset(&CHARSETS))
 }
 
 /// The last change of the messages that are told of (RFC 4731 §3.2).

@@ -8,6 +8,7 @@ use imap::response::{Code, Reply};
 use imap::{Date, Numbers, SearchKey};
 use mail::header::fields;
 use mailbox::{Flags, InternalDate, Keyword, Message};
+use mime::text::Charset;
 use mime::{Kind, Part, sent_date, text};
 
 use super::content::{Content, Depth};
@@ -69,8 +70,8 @@ pub(super) struct Haystack<'a> {
 }
 
 impl Test {
-    pub(super) fn new(key: &SearchKey, selected: &Selected) -> Result<Self, Reply> {
-        let test = compile(key, selected)?;
+    pub(super) fn new(key: &SearchKey, charset: Charset, selected: &Selected) -> Result<Self, Reply> {
+        let test = compile(key, charset, selected)?;
         if test.text_keys() > MAX_TEXT_KEYS {
             return Err(Reply::no("The search looks for too many texts").with(Code::Limit));
         }
@@ -170,8 +171,10 @@ fn arrival(date: InternalDate) -> Option<Date> {
     Some(Date { year: year.try_into().ok()?, month: month.try_into().ok()?, day: day.try_into().ok()? })
 }
 
-fn compile(key: &SearchKey, selected: &Selected) -> Result<Test, Reply> {
+fn compile(key: &SearchKey, charset: Charset, selected: &Selected) -> Result<Test, Reply> {
+    let folded = |wanted: &[u8]| folded(wanted, charset);
     let header = |name: &str, wanted: &[u8]| Ok(Test::Header(name.to_owned(), folded(wanted)?));
+    let inner = |key: &SearchKey| compile(key, charset, selected);
     Ok(match key {
         SearchKey::All => Test::Always,
         SearchKey::Answered => Test::Flag(Flags::ANSWERED),
@@ -202,17 +205,16 @@ fn compile(key: &SearchKey, selected: &Selected) -> Result<Test, Reply> {
         SearchKey::ModSeq(modseq) => Test::ChangedFrom(*modseq),
         SearchKey::Sequence(set) => Test::Numbers(Numbers::Sequence, selected.ranges(Numbers::Sequence, set)),
         SearchKey::Uid(set) => Test::Numbers(Numbers::Uid, selected.ranges(Numbers::Uid, set)),
-        SearchKey::Not(inner) => Test::Not(Box::new(compile(inner, selected)?)),
-        SearchKey::Or(a, b) => Test::Or(Box::new(compile(a, selected)?), Box::new(compile(b, selected)?)),
-        SearchKey::And(all) => Test::And(all.iter().map(|key| compile(key, selected)).collect::<Result<_, _>>()?),
+        SearchKey::Not(key) => Test::Not(Box::new(inner(key)?)),
+        SearchKey::Or(a, b) => Test::Or(Box::new(inner(a)?), Box::new(inner(b)?)),
+        SearchKey::And(all) => Test::And(all.iter().map(inner).collect::<Result<_, _>>()?),
     })
 }
 
-/// Without a charset, octets beyond ASCII are read as UTF-8 too.
-fn folded(wanted: &[u8]) -> Result<String, Reply> {
-    match std::str::from_utf8(wanted) {
-        Ok(wanted) => Ok(text::fold_case(wanted)),
-        Err(_) => Err(Reply::bad("A text is not in the charset of the search")),
+fn folded(wanted: &[u8], charset: Charset) -> Result<String, Reply> {
+    match charset.decode(wanted) {
+        Some(wanted) => Ok(text::fold_case(&wanted)),
+        None => Err(Reply::bad("A text is not in the charset of the search")),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use imap::{Section, SectionText};
+use mime::wire::Marks;
 use mime::{Names, Part, select_fields};
 
 use super::content::{Content, Depth};
@@ -15,9 +16,17 @@ const HELD: usize = 128 << 10;
 pub(super) enum Octets {
     /// As they are sent.
     Held(Vec<u8>),
-    /// These, and then to be read from this range of the file; of what is sent
-    /// of it, this window.
-    OnDisk { before: Vec<u8>, range: Range<usize>, window: Range<usize> },
+    /// These, and then what is in the file.
+    OnDisk { before: Vec<u8>, cut: Cut },
+}
+
+/// A piece of what a part of a file is as it is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Cut {
+    /// To be read from here on; nothing behind the end is of the part.
+    pub(super) file: Range<usize>,
+    /// What is sent of that.
+    pub(super) window: Range<usize>,
 }
 
 impl Octets {
@@ -25,8 +34,66 @@ impl Octets {
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Held(octets) => octets.len(),
-            Self::OnDisk { before, window, .. } => before.len() + window.len(),
+            Self::OnDisk { before, cut } => before.len() + cut.window.len(),
         }
+    }
+}
+
+/// Where the octets of a section are. Good for as long as the file is the same.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    /// A header that was made, as it is sent.
+    made: Vec<u8>,
+    /// And what is in the file.
+    range: Range<usize>,
+    marks: Marks,
+}
+
+impl Found {
+    /// Nothing where the message has no such part.
+    pub(super) fn new(content: &Content, section: &Section) -> Option<Self> {
+        let (made, range) = match source(content, section)? {
+            Source::File(range) => (Vec::new(), range),
+            Source::Made(made) => (made, 0..0),
+            Source::Both(made, range) => (made, range),
+        };
+        let marks = Marks::of(&content.bytes[range.clone()]);
+        Some(Self { made: mime::wire::to_wire(&made).into_owned(), range, marks })
+    }
+
+    /// What a client asks for of it, to be read from the file.
+    pub(super) fn on_disk(&self, partial: Option<(u32, u32)>) -> Octets {
+        let (before, window) = self.window(partial);
+        let (at, sent) = self.marks.before(window.start);
+        let cut = Cut { file: self.range.start + at..self.range.end, window: window.start - sent..window.end - sent };
+        Octets::OnDisk { before, cut }
+    }
+
+    /// The same, at hand where it is short and fits into `room`.
+    pub(super) fn octets(&self, content: &Content, partial: Option<(u32, u32)>, room: usize) -> Octets {
+        let (mut before, window) = self.window(partial);
+        if window.len() > HELD.min(room) {
+            return self.on_disk(partial);
+        }
+        before.extend(mime::wire::slice(&content.bytes[self.range.clone()], window));
+        Octets::Held(before)
+    }
+
+    /// What is sent of the header that was made, and which octets of the file's
+    /// part behind it.
+    fn window(&self, partial: Option<(u32, u32)>) -> (Vec<u8>, Range<usize>) {
+        let made = self.made.len();
+        let total = made + self.marks.wire_len();
+        let size = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+        let (from, length) = partial.map_or((0, total), |(from, length)| (size(from), size(length)));
+        let window = from.min(total)..from.saturating_add(length).min(total);
+        let before = self.made[window.start.min(made)..window.end.min(made)].to_vec();
+        (before, window.start.saturating_sub(made)..window.end.saturating_sub(made))
+    }
+
+    /// Octets in memory, about.
+    pub(super) fn held(&self) -> usize {
+        self.made.len() + self.marks.held()
     }
 }
 
@@ -36,28 +103,6 @@ enum Source {
     Made(Vec<u8>),
     /// A header that was made, and a body.
     Both(Vec<u8>, Range<usize>),
-}
-
-/// The octets; nothing where the message has no such part. Of the file no more
-/// than fits into `room` is held.
-pub(super) fn octets(content: &Content, section: &Section, partial: Option<(u32, u32)>, room: usize) -> Option<Octets> {
-    let (made, range) = match source(content, section)? {
-        Source::File(range) => (Vec::new(), range),
-        Source::Made(made) => (made, 0..0),
-        Source::Both(made, range) => (made, range),
-    };
-    let (made, bytes) = (mime::wire::to_wire(&made), &content.bytes[range.clone()]);
-    let total = made.len() + mime::wire::wire_len(bytes);
-    let size = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
-    let (from, length) = partial.map_or((0, total), |(from, length)| (size(from), size(length)));
-    let window = from.min(total)..from.saturating_add(length).min(total);
-    let mut before = made[window.start.min(made.len())..window.end.min(made.len())].to_vec();
-    let window = window.start.saturating_sub(made.len())..window.end.saturating_sub(made.len());
-    if window.len() > HELD.min(room) {
-        return Some(Octets::OnDisk { before, range, window });
-    }
-    before.extend(mime::wire::slice(bytes, window));
-    Some(Octets::Held(before))
 }
 
 fn source(content: &Content, section: &Section) -> Option<Source> {
@@ -104,6 +149,14 @@ mod tests {
     const MESSAGE: &[u8] = b"Subject: out\nX: y\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nfirst\n--b\n\
         Content-Type: message/rfc822\n\nSubject: in\nTo: z\n\ninner\nbody\n--b--\n";
 
+    fn octets(content: &Content, section: &Section, partial: Option<(u32, u32)>, room: usize) -> Option<Octets> {
+        Some(Found::new(content, section)?.octets(content, partial, room))
+    }
+
+    fn on_disk(before: &[u8], file: Range<usize>, window: Range<usize>) -> Option<Octets> {
+        Some(Octets::OnDisk { before: before.to_vec(), cut: Cut { file, window } })
+    }
+
     fn check(part: &[u32], text: SectionText, partial: Option<(u32, u32)>, expected: Option<&str>) {
         let content = Content::new(MESSAGE.to_vec(), Understands::Ascii);
         let section = Section { part: part.to_vec(), text };
@@ -137,7 +190,7 @@ mod tests {
         let first = Section { part: vec![1], text: SectionText::All };
         let range = content.structure.find(&[1]).unwrap().body.range();
         assert_eq!(octets(&content, &first, None, 5), Some(Octets::Held(b"first".to_vec())));
-        assert_eq!(octets(&content, &first, None, 4), Some(Octets::OnDisk { before: Vec::new(), range, window: 0..5 }));
+        assert_eq!(octets(&content, &first, None, 4), on_disk(b"", range, 0..5));
     }
 
     #[test]
@@ -145,16 +198,15 @@ mod tests {
         let bytes = [b"A: b\n\n".as_slice(), &b"x\n".repeat(HELD)].concat();
         let content = Content::new(bytes, Understands::Ascii);
         let text = Section { part: Vec::new(), text: SectionText::Text };
-        let (range, window) = (6..6 + 2 * HELD, 5..2 * HELD + 5);
+        let end = 6 + 2 * HELD;
         let wanted = Some((5, u32::try_from(2 * HELD).unwrap()));
-        assert_eq!(
-            octets(&content, &text, wanted, 4 * HELD),
-            Some(Octets::OnDisk { before: Vec::new(), range: range.clone(), window })
-        );
-        assert_eq!(
-            octets(&content, &text, None, 4 * HELD),
-            Some(Octets::OnDisk { before: Vec::new(), range, window: 0..3 * HELD })
-        );
+        assert_eq!(octets(&content, &text, wanted, 4 * HELD), on_disk(b"", 6..end, 5..2 * HELD + 5));
+        assert_eq!(octets(&content, &text, None, 4 * HELD), on_disk(b"", 6..end, 0..3 * HELD));
+        // What comes before is not read.
+        let found = Found::new(&content, &text).unwrap();
+        let middle = found.on_disk(Some((u32::try_from(2 * HELD).unwrap(), 5)));
+        let Octets::OnDisk { cut, .. } = middle else { panic!("it is on disk") };
+        assert!(cut.file.start > HELD && cut.window.start < HELD && cut.window.len() == 5, "{cut:?}");
     }
 
     #[test]

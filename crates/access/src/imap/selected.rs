@@ -9,6 +9,7 @@ use imap::{Numbers, SequenceSet};
 use mailbox::{Changes, Keyword, Mailbox, Message, ModSeq, Uid, View};
 
 use super::flags::{self, Recent};
+use super::pieces::Pieces;
 
 /// Whether messages may be changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +56,8 @@ pub(super) struct Selected {
     pub(super) modseqs: ModSeqs,
     /// Octets that messages shown in ASCII have more than their files.
     resized: HashMap<Uid, i64>,
+    /// For a large message that is fetched in pieces.
+    pub(super) pieces: Pieces,
 }
 
 /// A message and its number.
@@ -78,6 +81,7 @@ impl Selected {
             untold: BTreeSet::new(),
             modseqs,
             resized: HashMap::new(),
+            pieces: Pieces::default(),
         }
     }
 
@@ -236,6 +240,7 @@ impl Selected {
     /// From now on messages are shown as they are.
     pub(super) fn shown_as_stored(&mut self) {
         self.resized.clear();
+        self.pieces.forget();
     }
 
     /// Remembers that a message is shown with so many octets more than it has.
