@@ -62,13 +62,13 @@ fn kill_in_mid_scan(server: &Server, killed: &mut Vec<u32>) {
 
 #[test]
 fn killed_in_mid_scan() {
-    let server = Server::start(Setup { scan: true, ..Setup::default() });
+    let server = Server::start(Setup { scan: true, more: "budget = \"300s\"\n".to_owned(), ..Setup::default() });
     let send = |text: &str| {
         let mut client = Client::connect(server.smtp).unwrap();
         client.message("s@client.example", &["alice@example.org"], text).unwrap()
     };
     let quick = AtomicBool::new(true);
-    let text = slow(10);
+    let text = slow(6);
     std::thread::scope(|scope| {
         // Load beside it: other messages may be deferred, never refused.
         scope.spawn(|| {
