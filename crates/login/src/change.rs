@@ -3,11 +3,12 @@
 
 use std::net::IpAddr;
 
-use directory::{AccountKey, Credentials, DirectoryError, Replaced};
+use directory::{AccountKey, AppPasswordKey, Credentials, DirectoryError, Replaced};
 use mail::{Address, Class, Classified, Secret};
 use thiserror::Error;
 use tracing::{error, info};
 
+use crate::factor::Given;
 use crate::hash::HashError;
 use crate::policy::{Policy, Weakness};
 use crate::{LoginError, Logins, Service};
@@ -17,6 +18,29 @@ use crate::{LoginError, Logins, Service};
 pub struct Changed {
     account: AccountKey,
     address: Address,
+    revoked: Vec<AppPasswordKey>,
+}
+
+/// What somebody types to change a password.
+#[derive(Debug)]
+pub struct NewPassword {
+    /// The present one.
+    pub old: Secret,
+    /// The code of two-step login, or a recovery code; empty where it is off.
+    pub code: String,
+    /// The new one.
+    pub new: Secret,
+    /// What becomes of the app passwords.
+    pub others: Others,
+}
+
+/// What becomes of the app passwords when the password is changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Others {
+    /// They open as before.
+    Keep,
+    /// All are revoked.
+    Revoke,
 }
 
 impl Changed {
@@ -30,6 +54,12 @@ impl Changed {
     #[must_use]
     pub fn address(&self) -> &Address {
         &self.address
+    }
+
+    /// The app passwords that were revoked with it; their sessions are to end too.
+    #[must_use]
+    pub fn revoked(&self) -> &[AppPasswordKey] {
+        &self.revoked
     }
 }
 
@@ -48,6 +78,9 @@ pub enum ChangeError {
     /// The directory does not take the new one.
     #[error("the new password cannot be stored: {0}")]
     NotStored(#[source] DirectoryError),
+    /// The new password holds, but the app passwords are there still.
+    #[error("the app passwords could not be revoked: {0}")]
+    NotRevoked(#[source] DirectoryError),
 }
 
 impl Classified for ChangeError {
@@ -56,14 +89,13 @@ impl Classified for ChangeError {
             Self::Weak(_) => Class::Invalid,
             Self::Login(error) => error.class(),
             Self::ChangedMeanwhile => Class::Internal,
-            Self::NotStored(error) => error.class(),
+            Self::NotStored(error) | Self::NotRevoked(error) => error.class(),
         }
     }
 }
 
 impl Logins {
-    /// Sets a new password for the account `who`, an address, whose present
-    /// password is `old`.
+    /// Sets a new password for the account `who`, an address.
     ///
     /// What is known without asking the directory is judged first and counts
     /// for nothing; the owner's name only when the old password was right,
@@ -71,27 +103,34 @@ impl Logins {
     ///
     /// # Errors
     ///
-    /// [`ChangeError`]; the old password holds then.
+    /// [`ChangeError`]; the old password holds then, but for the last of them.
     pub async fn change(
         &self,
         who: &str,
-        (old, new): (Secret, Secret),
+        wanted: NewPassword,
         from: IpAddr,
         policy: Policy,
     ) -> Result<Changed, ChangeError> {
+        let NewPassword { old, code, new, others } = wanted;
         policy.judge(&new, &[who])?;
         if new.expose() == old.expose() {
             return Err(Weakness::Unchanged.into());
         }
-        let proven = self.prove(who, &old, from, Service::Web).await;
+        let proven = self.prove(who, Given { password: &old, code: &code }, (from, Service::Web)).await;
         self.tally().count(Service::Web, &proven);
-        let (credentials, _) = proven?;
+        let credentials = proven?.credentials;
         let account = self.directory().account(&credentials.address).await;
         let name = account.map_err(ChangeError::NotStored)?.name;
         policy.judge(&new, &[who, &name])?;
         self.replace(&credentials, new).await?;
         info!(address = %credentials.address, %from, "password changed by its owner");
-        Ok(Changed { account: credentials.key, address: credentials.address })
+        let revoked = match others {
+            Others::Revoke if self.has_factors() => {
+                self.revoke_all(&credentials.address).await.map_err(ChangeError::NotRevoked)?
+            }
+            Others::Revoke | Others::Keep => Vec::new(),
+        };
+        Ok(Changed { account: credentials.key, address: credentials.address, revoked })
     }
 
     async fn replace(&self, proven: &Credentials, new: Secret) -> Result<(), ChangeError> {

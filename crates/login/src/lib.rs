@@ -2,9 +2,14 @@
 //! the proof without which nobody reads a mailbox or sends through us.
 #![forbid(unsafe_code)]
 
+mod account;
+mod app;
+mod attempt;
 mod change;
 mod clock;
 mod common;
+mod factor;
+mod ground;
 mod hash;
 mod kin;
 mod policy;
@@ -14,14 +19,20 @@ mod scheme;
 mod siege;
 mod tally;
 mod throttle;
+mod totp;
 mod turns;
 mod verify;
 
-pub use change::{ChangeError, Changed};
+pub use account::TwoStepError;
+pub use app::Letters;
+pub use attempt::{Attempt, Verdict};
+pub use change::{ChangeError, Changed, NewPassword, Others};
 pub use clock::{Clock, SystemClock};
+pub use ground::{Ground, Opener};
 pub use hash::{Cost, HashError, hash_password};
 pub use kin::hash_like;
 pub use policy::{Policy, Weakness};
 pub use scheme::{Match, Scheme, check};
 pub use throttle::Limits;
+pub use totp::Totp;
 pub use verify::{Login, LoginError, Logins, Service, Settings};

@@ -6,12 +6,14 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use directory::{AccountKey, Credentials, Directory, DirectoryError, Replaced, StoredHash};
+use directory::{AccountKey, AppPassword, Credentials, Directory, DirectoryError, Replaced, StoredHash};
 use mail::{Address, Class, Classified, Secret};
 use thiserror::Error;
 use tracing::{debug, info, warn};
 
-use crate::Clock;
+use crate::app::door;
+use crate::attempt::{Attempt, Domains, Verdict, Witness};
+use crate::factor::{Factors, Given};
 use crate::hash::{Cost, HashError, hash_password};
 use crate::kin::hash_like;
 use crate::pool::{Busy, Pool};
@@ -19,6 +21,7 @@ use crate::scheme::{Match, Scheme, check, is_outdated};
 use crate::tally::Tally;
 use crate::throttle::{Limits, Network, Throttle};
 use crate::turns::Turns;
+use crate::{Clock, Opener};
 
 /// How long a better hash may take to be stored before the login goes on.
 const REHASH_PATIENCE: Duration = Duration::from_secs(3);
@@ -31,6 +34,7 @@ pub struct Login {
     address: Address,
     service: Service,
     hash: StoredHash,
+    opener: Opener,
 }
 
 impl Login {
@@ -47,11 +51,16 @@ impl Login {
     }
 
     /// The hash that the password was verified against, or the better one that
-    /// took its place. Where the account has another one, its password was
-    /// changed since, and this login is worth nothing.
+    /// took its place; [`Login::ground`] says whether it is still there.
     #[must_use]
     pub fn hash(&self) -> &StoredHash {
         &self.hash
+    }
+
+    /// What was shown to get in.
+    #[must_use]
+    pub fn opener(&self) -> Opener {
+        self.opener
     }
 
     /// What it was given for.
@@ -74,14 +83,22 @@ pub enum Service {
     Web,
 }
 
-impl fmt::Display for Service {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Service {
+    /// Its name in the log and in figures.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
             Self::Imap => "imap",
             Self::Pop3 => "pop3",
             Self::Submission => "submission",
             Self::Web => "web",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
@@ -157,11 +174,13 @@ pub struct Logins {
     /// Verified in the place of a hash that is not there.
     dummy: StoredHash,
     tally: Tally,
+    seen: Domains,
+    witness: Option<Witness>,
 }
 
 /// Why it is refused: for the log only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reason {
+pub(crate) enum Reason {
     NoAddress,
     EmptyPassword,
     UnknownAccount,
@@ -169,11 +188,28 @@ enum Reason {
     NoPasswordSet,
     MalformedHash,
     WrongPassword,
+    /// An app password that is not for this service.
+    OutOfScope,
+    /// The right password, but with two-step login on it opens the page alone.
+    NeedsAppPassword,
+    CodeMissing,
+    WrongCode,
+    CodeUsedBefore,
+    /// The right password, with many wrong codes on this day.
+    TooManyCodes,
+}
+
+/// Who got in, and by what.
+pub(crate) struct Proven {
+    pub(crate) credentials: Credentials,
+    hash: StoredHash,
+    app: Option<AppPassword>,
 }
 
 enum Outcome {
-    Good(Credentials, StoredHash),
-    Bad(Reason),
+    Good(Proven),
+    /// Why, and whose account it is where there is one.
+    Bad(Reason, Option<(AccountKey, Address)>),
 }
 
 impl Logins {
@@ -187,7 +223,25 @@ impl Logins {
         let pool = Pool::new(settings.hashes_at_a_time, settings.queue);
         let throttle = Mutex::new(Throttle::new(settings.limits.clone()));
         let turns = Turns::new(settings.at_a_time_per_network, &settings.limits.proxies);
-        Ok(Self { directory, settings, clock, throttle, turns, pool, dummy, tally: Tally::default() })
+        let (tally, seen) = (Tally::default(), Domains::default());
+        Ok(Self { directory, settings, clock, throttle, turns, pool, dummy, tally, seen, witness: None })
+    }
+
+    /// Tells of each attempt, before it is answered: what is done there must not
+    /// take time.
+    #[must_use]
+    pub fn telling(mut self, witness: impl Fn(&Attempt<'_>) + Send + Sync + 'static) -> Self {
+        self.witness = Some(Witness(Box::new(witness)));
+        self
+    }
+
+    fn tell(&self, attempt: &Attempt<'_>) {
+        if let Some((_, address)) = attempt.account {
+            self.seen.note(address.domain());
+        }
+        if let Some(Witness(witness)) = &self.witness {
+            witness(attempt);
+        }
     }
 
     /// Verifies a password for the account `who`, an address.
@@ -205,9 +259,7 @@ impl Logins {
         from: IpAddr,
         service: Service,
     ) -> Result<Login, LoginError> {
-        let outcome = self.attempt(who, password, from, service).await;
-        self.tally.count(service, &outcome);
-        outcome
+        self.enter(who, password, "", (from, service)).await
     }
 
     /// How many logins there were since the start, by service and result (`ok`,
@@ -226,20 +278,44 @@ impl Logins {
         self.throttle().free_after(&name, Network::of(from), self.clock.now())
     }
 
-    async fn attempt(&self, who: &str, password: Secret, from: IpAddr, service: Service) -> Result<Login, LoginError> {
-        let (credentials, hash) = self.prove(who, &password, from, service).await?;
-        let hash = self.improve(&credentials, password, hash).await;
-        Ok(Login { account: credentials.key, address: credentials.address, service, hash })
+    /// Verifies and counts, also the outcome.
+    pub(crate) async fn enter(
+        &self,
+        who: &str,
+        password: Secret,
+        code: &str,
+        at: (IpAddr, Service),
+    ) -> Result<Login, LoginError> {
+        let outcome = self.attempt(who, password, code, at).await;
+        self.tally.count(at.1, &outcome);
+        outcome
+    }
+
+    async fn attempt(
+        &self,
+        who: &str,
+        password: Secret,
+        code: &str,
+        at: (IpAddr, Service),
+    ) -> Result<Login, LoginError> {
+        let Proven { credentials, hash, app } = self.prove(who, Given { password: &password, code }, at).await?;
+        let (hash, opener) = match app {
+            Some(app) => {
+                self.note_use(&app).await;
+                (hash, Opener::App(app.key))
+            }
+            None => (self.improve(&credentials, password, hash).await, Opener::Password),
+        };
+        Ok(Login { account: credentials.key, address: credentials.address, service: at.1, hash, opener })
     }
 
     /// Verifies and counts; says whose password it is, and against which hash.
     pub(crate) async fn prove(
         &self,
         who: &str,
-        password: &Secret,
-        from: IpAddr,
-        service: Service,
-    ) -> Result<(Credentials, StoredHash), LoginError> {
+        given: Given<'_>,
+        (from, service): (IpAddr, Service),
+    ) -> Result<Proven, LoginError> {
         let network = Network::of(from);
         let Ok(_turn) = self.turns.take(network, &*self.clock).await else {
             warn!(%from, %service, "too many logins of this network are under way");
@@ -253,17 +329,22 @@ impl Logins {
             self.clock.sleep(delay).await;
         }
         let started = self.clock.now();
-        match self.outcome(address.as_ref(), password).await {
-            Ok(Outcome::Good(credentials, hash)) => {
+        match self.outcome(address.as_ref(), given, service).await {
+            Ok(Outcome::Good(proven)) => {
+                let Credentials { key, address, .. } = &proven.credentials;
+                let took = self.clock.now().saturating_sub(started);
+                self.tell(&Attempt { account: Some((*key, address)), service, from, verdict: Verdict::Right, took });
                 self.throttle().succeeded(&name, network, self.clock.now());
-                info!(address = %credentials.address, %from, %service, "login");
-                Ok((credentials, hash))
+                let app_password = proven.app.as_ref().map(|app| app.key.as_i64());
+                info!(address = %proven.credentials.address, %from, %service, app_password, "login");
+                Ok(proven)
             }
-            Ok(Outcome::Bad(reason)) => {
-                let passed = self.clock.now().saturating_sub(started);
-                self.clock.sleep(self.settings.floor.saturating_sub(passed)).await;
-                // What is no address may be a password in the wrong field.
-                let address = address.map(|address| address.to_string());
+            Ok(Outcome::Bad(reason, whose)) => {
+                let took = self.clock.now().saturating_sub(started);
+                let account = whose.as_ref().map(|(key, address)| (*key, address));
+                self.tell(&Attempt { account, service, from, verdict: Verdict::Refused, took });
+                self.clock.sleep(self.settings.floor.saturating_sub(took)).await;
+                let address = self.seen.shown(account.map(|(_, address)| address), address.as_ref());
                 warn!(address, %from, %service, ?reason, delay_ms = delay.as_millis(), "login refused");
                 Err(LoginError::Refused)
             }
@@ -277,14 +358,24 @@ impl Logins {
 
     /// Each way to "no" but the empty password costs one hash, so that under
     /// load, when the floor hides nothing, the queue hides it.
-    async fn outcome(&self, address: Option<&Address>, password: &Secret) -> Result<Outcome, LoginError> {
+    async fn outcome(
+        &self,
+        address: Option<&Address>,
+        given: Given<'_>,
+        service: Service,
+    ) -> Result<Outcome, LoginError> {
+        let password = given.password;
         if password.is_empty() {
-            return Ok(Outcome::Bad(Reason::EmptyPassword));
+            return Ok(Outcome::Bad(Reason::EmptyPassword, None));
         }
-        let found = match address {
-            Some(address) => self.directory.credentials(address).await.map_err(LoginError::Away)?,
-            None => None,
+        let (found, factors) = match address {
+            Some(address) => {
+                let found = self.directory.credentials(address).await.map_err(LoginError::Away)?;
+                (found, self.factors(address, password, service).await?)
+            }
+            None => (None, Factors::default()),
         };
+        let whose = found.as_ref().map(|found| (found.key, found.address.clone()));
         let usable = match found {
             None if address.is_none() => Err(Reason::NoAddress),
             None => Err(Reason::UnknownAccount),
@@ -295,13 +386,25 @@ impl Logins {
             Ok(usable) => usable,
             Err(reason) => {
                 self.check(password, None).await?;
-                return Ok(Outcome::Bad(reason));
+                return Ok(Outcome::Bad(reason, whose));
             }
         };
-        Ok(match self.check(password, Some(hash.clone())).await? {
-            Match::Yes => Outcome::Good(credentials, hash),
-            Match::No => Outcome::Bad(Reason::WrongPassword),
-            Match::Malformed => Outcome::Bad(Reason::MalformedHash),
+        if let Some((app, hash)) = factors.app {
+            if door(service).is_some_and(|door| app.scope.opens(door)) {
+                return Ok(Outcome::Good(Proven { credentials, hash, app: Some(app) }));
+            }
+            self.check(password, None).await?;
+            return Ok(Outcome::Bad(Reason::OutOfScope, whose));
+        }
+        let refused = match (self.check(password, Some(hash.clone())).await?, &factors.two_step) {
+            (Match::Yes, Some(two_step)) => self.second_step(&credentials, two_step, given.code, service).await?,
+            (Match::Yes, None) => None,
+            (Match::No, _) => Some(Reason::WrongPassword),
+            (Match::Malformed, _) => Some(Reason::MalformedHash),
+        };
+        Ok(match refused {
+            None => Outcome::Good(Proven { credentials, hash, app: None }),
+            Some(reason) => Outcome::Bad(reason, whose),
         })
     }
 
@@ -374,6 +477,10 @@ impl Logins {
             }
             None => self.hash(password).await,
         }
+    }
+
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.clock
     }
 
     pub(crate) fn directory(&self) -> &Directory {

@@ -8,7 +8,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use directory::{Directory, StoredHash};
-use login::{ChangeError, Changed, Clock, Cost, LoginError, Logins, Policy, Service, Settings, hash_password};
+use login::{
+    ChangeError, Changed, Clock, Cost, LoginError, Logins, NewPassword, Others, Policy, Service, Settings,
+    hash_password,
+};
 use mail::{Address, Class, Classified, Secret};
 use sql::{AssertSqlSafe, Pool};
 
@@ -204,7 +207,8 @@ async fn an_empty_password_asks_nobody_and_a_directory_that_is_away_blames_nobod
 
 impl World {
     async fn change(&self, who: &str, old: &str, new: &str, from: &str) -> Result<Changed, ChangeError> {
-        let words = (Secret::from(old), Secret::from(new));
+        let words =
+            NewPassword { old: Secret::from(old), code: String::new(), new: Secret::from(new), others: Others::Keep };
         self.logins.change(who, words, from.parse().unwrap(), Policy::default()).await
     }
 }

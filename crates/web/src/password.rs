@@ -11,7 +11,7 @@ use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use directory::DirectoryError;
-use login::{ChangeError, Changed, LoginError, Weakness};
+use login::{ChangeError, Changed, LoginError, NewPassword, Others, Weakness};
 use mail::Address;
 use time::OffsetDateTime;
 
@@ -65,7 +65,8 @@ pub(crate) async fn change(
     }
     let services = &shared.services;
     let PasswordForm { address, old, new, .. } = form;
-    match services.logins.change(&address, (old, new), from, services.policy).await {
+    let wanted = NewPassword { old, code: String::new(), new, others: Others::Keep };
+    match services.logins.change(&address, wanted, from, services.policy).await {
         Ok(changed) => {
             (services.ended)(changed.account());
             desk.done(&changed)
@@ -143,7 +144,7 @@ impl<'a> Desk<'a> {
             ChangeError::NotStored(DirectoryError::NoQuery(_) | DirectoryError::ForeignTables) => {
                 (StatusCode::FORBIDDEN, Said::general(texts.elsewhere))
             }
-            ChangeError::Login(LoginError::Away(_)) | ChangeError::NotStored(_) => {
+            ChangeError::Login(LoginError::Away(_)) | ChangeError::NotStored(_) | ChangeError::NotRevoked(_) => {
                 tracing::warn!(%error, "a password could not be changed");
                 (StatusCode::SERVICE_UNAVAILABLE, Said::general(texts.away).later(LATER))
             }
