@@ -63,7 +63,10 @@ figures! {
         "1 while the signature folder cannot be loaded and the last good set is in use, else 0.";
     LOGINS = "gatepost_logins_total", Counter, "Logins, by protocol and result (ok, refused, away).";
     INCIDENTS = "gatepost_incidents_total", Counter, "Errors of our own that ended a connection.";
-    CERTIFICATE_SECONDS = "gatepost_certificate_valid_seconds", Gauge, "How long the certificate is still valid.";
+    CERTIFICATE_SECONDS = "gatepost_certificate_valid_seconds", Gauge,
+        "How long the certificate is still valid that clients are shown who ask for a name, by name.";
+    CERTIFICATES_BROKEN = "gatepost_certificates_broken", Gauge,
+        "Pairs of certificate and key that cannot be used as they lie there; the ones before stay in use.";
     BUILD = "gatepost_build_info", Gauge, "Always 1, by version.";
 }
 

@@ -83,8 +83,21 @@ pub(crate) fn create(file: &Path, text: &str, access: Access, owner: Option<Owne
     }
 }
 
+/// Puts the text in place of whatever the file was, durably, with mode 0600.
+///
+/// # Errors
+///
+/// [`TlsError::Write`]; the file is then what it was.
+pub fn replace_private(file: &Path, text: &str) -> Result<(), TlsError> {
+    replace(file, text, Access::Private, None)
+}
+
 /// Makes a folder that only its owner can enter, or narrows one that is there.
-pub(crate) fn private_folder(folder: &Path) -> Result<(), TlsError> {
+///
+/// # Errors
+///
+/// [`TlsError::Write`].
+pub fn private_folder(folder: &Path) -> Result<(), TlsError> {
     fs::create_dir_all(folder)
         .and_then(|()| fs::set_permissions(folder, fs::Permissions::from_mode(0o700)))
         .and_then(|()| sync_folder(folder))

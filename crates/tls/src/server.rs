@@ -1,30 +1,20 @@
-//! What TLS listeners use: one certificate for all ports, replaced while
-//! connections go on.
+//! What TLS listeners use: the certificates for all ports, chosen by the name
+//! that a client asks for, and replaced while connections go on.
 
 use std::fmt;
-use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::SystemTime;
 
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::ring::{Ticketer, default_provider};
-use rustls::pki_types::PrivateKeyDer;
-use rustls::pki_types::pem::{Error as PemError, PemObject};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
-use crate::inspect::{self, CertificateInfo};
-use crate::{TlsError, files};
-
-/// The two files of `[tls]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CertFiles {
-    /// The certificate and its intermediates, PEM.
-    pub cert: PathBuf,
-    /// The private key, PEM.
-    pub key: PathBuf,
-}
+use crate::choice::Choice;
+use crate::inspect::CertificateInfo;
+use crate::shelf::{Report, Shelf, Shown, Sources, Why};
+use crate::{HostName, TlsError};
 
 /// What is spoken inside TLS on a port.
 ///
@@ -55,61 +45,82 @@ impl Protocol {
     }
 }
 
-/// The certificate in use, and the way to take in a new one.
+/// The certificates in use, and the way to take in new ones.
 #[derive(Debug)]
 pub struct ServerTls {
-    files: CertFiles,
     provider: Arc<CryptoProvider>,
+    shelf: Mutex<Shelf>,
     current: Arc<Current>,
 }
 
 /// What a handshake asks for the certificate. The lock is held only to copy
 /// or to put the pointer.
-struct Current(RwLock<Loaded>);
-
-#[derive(Clone)]
-struct Loaded {
-    key: Arc<CertifiedKey>,
-    info: Arc<CertificateInfo>,
-}
+struct Current(RwLock<Arc<Choice>>);
 
 impl ServerTls {
     /// Reads the files at start (not on an async worker). An expired certificate is taken, since mail
-    /// servers then still deliver over it; look at [`ServerTls::info`].
+    /// servers then still deliver over it; look at [`ServerTls::info`]. What
+    /// is broken beside the default is in [`ServerTls::shown`].
     ///
     /// # Errors
     ///
-    /// [`TlsError`] where a file cannot be read or the pair cannot be used.
-    pub fn open(files: CertFiles) -> Result<Self, TlsError> {
-        let provider = Arc::new(default_provider());
-        let loaded = load(&files, &provider)?;
-        Ok(Self { files, provider, current: Arc::new(Current(RwLock::new(loaded))) })
+    /// [`TlsError`] where a file of the default cannot be read or the pair
+    /// cannot be used.
+    pub fn open(sources: impl Into<Sources>) -> Result<Self, TlsError> {
+        let (provider, mut shelf) = (Arc::new(default_provider()), Shelf::new(sources.into()));
+        // At a start no date is compared with the time.
+        let mut report = shelf.look(&provider, (Why::Start, SystemTime::UNIX_EPOCH));
+        match shelf.choice(SystemTime::UNIX_EPOCH) {
+            Some(choice) => {
+                let current = Arc::new(Current(RwLock::new(Arc::new(choice))));
+                Ok(Self { provider, shelf: Mutex::new(shelf), current })
+            }
+            // The default comes last.
+            None => Err(report.broken.pop().unwrap_or(TlsError::NoName)),
+        }
     }
 
-    /// Reads the files again (not on an async worker). Connections that come later see the new
-    /// certificate; those that are open are not touched.
-    ///
-    /// # Errors
-    ///
-    /// [`TlsError`] where the new pair cannot be used or is not valid at
-    /// `now`; the old one then stays in use.
-    pub fn reload(&self, now: SystemTime) -> Result<Arc<CertificateInfo>, TlsError> {
-        let loaded = load(&self.files, &self.provider)?;
-        if loaded.info.not_after < now {
-            return Err(TlsError::Expired { file: self.files.cert.clone() });
-        }
-        if loaded.info.not_before > now {
-            return Err(TlsError::NotYetValid { file: self.files.cert.clone() });
-        }
-        let info = Arc::clone(&loaded.info);
-        *self.current.0.write().unwrap_or_else(PoisonError::into_inner) = loaded;
-        Ok(info)
+    /// Reads all files again (not on an async worker). Connections that come later see the new
+    /// certificates; those that are open are not touched. A pair that cannot
+    /// be used, or is not valid at `now`, leaves the old one in use.
+    pub fn reload(&self, now: SystemTime) -> Report {
+        self.look(Why::Asked, now)
     }
 
-    /// The certificate in use.
+    /// Reads those files that have changed, and have stood still since the
+    /// last look (not on an async worker). What is wrong with a pair is told
+    /// once.
+    pub fn watch(&self, now: SystemTime) -> Report {
+        self.look(Why::Watching, now)
+    }
+
+    fn look(&self, why: Why, now: SystemTime) -> Report {
+        let mut shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
+        let report = shelf.look(&self.provider, (why, now));
+        if let Some(choice) = shelf.choice(now) {
+            *self.current.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(choice);
+        }
+        report
+    }
+
+    /// The certificate for clients that ask for no name.
     #[must_use]
     pub fn info(&self) -> Arc<CertificateInfo> {
-        self.current.get().info
+        Arc::clone(&self.current.get().pick(None).info)
+    }
+
+    /// The certificate that a client is shown who asks for this name; none
+    /// where no certificate is for it.
+    #[must_use]
+    pub fn info_for(&self, host: &HostName) -> Option<Arc<CertificateInfo>> {
+        let HostName::Dns(domain) = host else { return None };
+        self.current.get().named(domain.as_str()).map(|loaded| Arc::clone(&loaded.info))
+    }
+
+    /// All pairs of files, with the certificates in use.
+    #[must_use]
+    pub fn shown(&self) -> Vec<Shown> {
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner).shown()
     }
 
     /// The settings for listeners of one protocol: TLS 1.2 and 1.3, session
@@ -133,51 +144,19 @@ impl ServerTls {
 }
 
 impl Current {
-    fn get(&self) -> Loaded {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    fn get(&self) -> Arc<Choice> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl ResolvesServerCert for Current {
-    /// One certificate whatever the client calls us: a mail client that used
-    /// another name gets a clear complaint about the name, not a dead line.
-    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.get().key)
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.get().pick(hello.server_name()).key))
     }
 }
 
 impl fmt::Debug for Current {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Current").field(&self.get().info.fingerprint).finish()
+        f.debug_tuple("Current").field(&self.get().pick(None).info.fingerprint).finish()
     }
-}
-
-fn load(files: &CertFiles, provider: &CryptoProvider) -> Result<Loaded, TlsError> {
-    let chain = inspect::read_chain(&files.cert)?;
-    let info = CertificateInfo::of(&files.cert, inspect::first(&chain, &files.cert)?, None)?;
-    let key = provider
-        .key_provider
-        .load_private_key(private_key(files)?)
-        .map_err(|_| TlsError::BadKey { file: files.key.clone() })?;
-    let certified = CertifiedKey::new(chain, key);
-    certified.keys_match().map_err(|error| match error {
-        rustls::Error::InconsistentKeys(_) => {
-            TlsError::KeyMismatch { cert: files.cert.clone(), key: files.key.clone() }
-        }
-        other => TlsError::BadCertificate { file: files.cert.clone(), why: other.to_string() },
-    })?;
-    Ok(Loaded { key: Arc::new(certified), info: Arc::new(info) })
-}
-
-fn private_key(files: &CertFiles) -> Result<PrivateKeyDer<'static>, TlsError> {
-    let file = || files.key.clone();
-    let bytes = files::read(&files.key)?;
-    PrivateKeyDer::from_pem_slice(&bytes).map_err(|error| {
-        let encrypted = bytes.windows(9).any(|window| window == b"ENCRYPTED");
-        match error {
-            PemError::NoItemsFound if encrypted => TlsError::EncryptedKey { file: file() },
-            PemError::NoItemsFound => TlsError::NoKey { file: file() },
-            _ => TlsError::BadKey { file: file() },
-        }
-    })
 }

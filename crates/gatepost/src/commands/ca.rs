@@ -1,7 +1,8 @@
 //! `gatepost ca …`: the installation's own certificate authority, for the
 //! time before, or instead of, certificates of a public one.
 
-use std::fs;
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -39,6 +40,10 @@ pub enum CaCommand {
         /// Make a new private key instead of keeping the one in use
         #[arg(long)]
         new_key: bool,
+        /// Leave the server's certificate alone and make a further one, which is
+        /// shown to those who ask for one of these names
+        #[arg(long, requires = "hosts")]
+        beside: bool,
     },
     /// Show the authority and the server's certificate
     Show,
@@ -54,6 +59,9 @@ pub enum CaCommand {
 pub struct Place {
     /// Where the certificates are.
     pub folder: CertFolder,
+    /// The folder of certificates for further names, each in a folder of its
+    /// own.
+    pub further: PathBuf,
     /// The server's own name.
     pub hostname: HostName,
     /// The hosted domains, which a new authority covers too.
@@ -71,9 +79,10 @@ pub struct Place {
 pub fn run(command: &CaCommand, place: &Place, now: SystemTime, out: Output) -> Result<(), Failure> {
     match command {
         CaCommand::Init { names, replace } => init(place, names, (*replace, now), out),
-        CaCommand::Issue { hosts, days, new_key } => {
+        CaCommand::Issue { hosts, days, new_key, beside } => {
             let key = if *new_key { KeyChoice::New } else { KeyChoice::Keep };
-            issue(place, hosts, (now, *days), key, out)
+            let folder = if *beside { further(place, hosts)? } else { place.folder.clone() };
+            issue((place, &folder), hosts, (now, *days), key, out)
         }
         CaCommand::Show => show(place, now, out),
         CaCommand::Export { file } => export(place, file.as_deref(), out),
@@ -115,8 +124,18 @@ fn init(place: &Place, names: &[HostName], (replace, now): (bool, SystemTime), o
     out.print("Keep the authority's key away from everybody; a copy on paper or an unplugged disk is enough.\n")
 }
 
+/// The folder of a further certificate, called by its first name; others may
+/// look into it, and the key in it is its owner's alone.
+fn further(place: &Place, hosts: &[HostName]) -> Result<CertFolder, Failure> {
+    let name = hosts.first().ok_or_else(|| told(TlsError::NoName))?;
+    let folder = place.further.join(name.to_string());
+    let made = DirBuilder::new().recursive(true).mode(0o755).create(&folder);
+    made.map_err(|error| Failure::failed(format!("{}: the folder cannot be made: {error}", folder.display())))?;
+    Ok(CertFolder::new(folder))
+}
+
 fn issue(
-    place: &Place,
+    (place, folder): (&Place, &CertFolder),
     hosts: &[HostName],
     validity: (SystemTime, u16),
     key: KeyChoice,
@@ -125,13 +144,13 @@ fn issue(
     let authority = Authority::load(&place.folder).map_err(told)?;
     let usual = usual_hosts(place);
     let hosts = if hosts.is_empty() { &usual } else { hosts };
-    let info = authority.issue(&place.folder, hosts, validity, key, place.owner).map_err(told)?;
-    let shown = ShownServer::of(&place.folder, &info, validity.0);
+    let info = authority.issue(folder, hosts, validity, key, place.owner).map_err(told)?;
+    let shown = ShownServer::of(folder, &info, validity.0);
     if out.format() == Format::Json {
         return out.json(&shown);
     }
     out.print(&shown.lines())?;
-    out.print("\nA running server takes it in on SIGHUP (`systemctl reload gatepost`).\n")
+    out.print("\nA running server takes it in within seconds, or at once on SIGHUP.\n")
 }
 
 fn show(place: &Place, now: SystemTime, out: Output) -> Result<(), Failure> {
@@ -315,6 +334,7 @@ mod tests {
     fn place(dir: &Path) -> Place {
         Place {
             folder: CertFolder::new(dir.join("certs")),
+            further: dir.join("certs/names"),
             hostname: host("mx.example.org"),
             domains: vec![host("example.org"), host("example.net")],
             owner: None,
@@ -327,7 +347,28 @@ mod tests {
     }
 
     fn issue_for(hosts: &[&str]) -> CaCommand {
-        CaCommand::Issue { hosts: hosts.iter().map(|name| host(name)).collect(), days: 397, new_key: false }
+        let hosts = hosts.iter().map(|name| host(name)).collect();
+        CaCommand::Issue { hosts, days: 397, new_key: false, beside: false }
+    }
+
+    #[test]
+    fn a_further_certificate_lies_beside_the_servers() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = place(dir.path());
+        fs::create_dir(place.folder.path()).unwrap();
+        ensure(&place, UNIX_EPOCH + NOW).unwrap();
+        let before = fs::read(place.folder.server_cert()).unwrap();
+        let hosts = vec![host("mail.example.net"), host("imap.example.net")];
+        let issue = CaCommand::Issue { hosts, days: 90, new_key: false, beside: true };
+        assert_eq!(check(&place, issue.clone()), Ok(()));
+        assert_eq!(fs::read(place.folder.server_cert()).unwrap(), before);
+        let made = CertFolder::new(place.further.join("mail.example.net"));
+        let info = CertificateInfo::read(&made.server_cert(), Some(&place.folder.ca_cert())).unwrap();
+        assert!(info.is_for(&host("imap.example.net")) && info.maker == Maker::OwnAuthority);
+        assert!(!others_can_read(&made.server_key()).unwrap());
+        let key = fs::read(made.server_key()).unwrap();
+        assert_eq!(check(&place, issue), Ok(()));
+        assert_eq!(fs::read(made.server_key()).unwrap(), key, "the key stays");
     }
 
     #[test]

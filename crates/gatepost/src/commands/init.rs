@@ -220,7 +220,9 @@ fn make(layout: &Layout, hostname: &Domain, now: SystemTime) -> Result<Vec<Made>
     let folder = CertFolder::new(&layout.certs);
     let shown = [folder.ca_cert(), folder.server_cert()];
     let before = shown.each_ref().map(|path| path.exists());
-    let place = ca::Place { folder, hostname: super::host(hostname)?, domains: around(hostname), owner: layout.owner };
+    let further = folder.path().join("names");
+    let (hostname, domains) = (super::host(hostname)?, around(hostname));
+    let place = ca::Place { folder, further, hostname, domains, owner: layout.owner };
     ca::ensure(&place, now)?;
     // An authority of which only the certificate is gone is not made again.
     let shown = shown.into_iter().zip(before).filter(|(path, _)| path.exists());

@@ -37,7 +37,9 @@ pub async fn place(config: &Config) -> Result<ca::Place, Failure> {
     let hostname = host(&config.server.hostname)?;
     // A directory that is away does not keep anybody from making certificates.
     let domains = tokio::time::timeout(PATIENCE, hosted(config)).await.unwrap_or_default();
-    Ok(ca::Place { folder: cert_folder(config), hostname, domains, owner: owner(config)? })
+    let folder = cert_folder(config);
+    let further = config.tls.folder.clone().unwrap_or_else(|| folder.path().join("names"));
+    Ok(ca::Place { folder, further, hostname, domains, owner: owner(config)? })
 }
 
 /// The folder of the configured certificate if it is named as we name it, else

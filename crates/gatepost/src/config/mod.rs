@@ -5,6 +5,7 @@
 //! stand in the file is described in `docs/configuration.md`, which is made
 //! from the definitions in [`sections`](self).
 
+mod hosts;
 mod manual;
 mod network;
 mod problem;
@@ -18,6 +19,7 @@ mod value;
 
 use std::path::{Path, PathBuf};
 
+pub use hosts::Prefix;
 pub use manual::manual;
 pub(crate) use problem::described_in;
 pub use problem::{ConfigError, Page, Problem};

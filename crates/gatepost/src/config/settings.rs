@@ -101,6 +101,18 @@ impl Config {
         verdict::Policy { on_unscannable: self.scan.on_limits, relay_reject: self.judge.relay_reject }
     }
 
+    /// All certificates, where there is one at all.
+    #[must_use]
+    pub fn cert_sources(&self) -> Option<tls::Sources> {
+        let (cert, key) = self.cert_files()?;
+        Some(tls::Sources {
+            default: tls::CertFiles { cert, key },
+            folder: self.tls.folder.clone(),
+            ordered: None,
+            hostname: self.server.hostname.as_str().parse().ok(),
+        })
+    }
+
     /// The certificate's files, where there are any.
     #[must_use]
     pub fn cert_files(&self) -> Option<(PathBuf, PathBuf)> {

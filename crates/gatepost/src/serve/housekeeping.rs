@@ -3,17 +3,16 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use avscan_client::Scanner;
 use login::Logins;
 use metrics::gauge;
-use tls::ServerTls;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use super::figures;
+use super::{certificates, figures};
 use super::open::Parts;
 use super::reload::Reloadable;
 use crate::metrics as names;
@@ -44,7 +43,7 @@ pub fn start(
         every(FIGURES, stopping.clone(), Arc::clone(logins), |logins| async move { show_logins(&logins) }),
     ];
     if let Some(tls) = reloadable.tls() {
-        tasks.push(every(FIGURES, stopping.clone(), Arc::clone(tls), |tls| async move { show_certificate(&tls) }));
+        tasks.push(every(certificates::LOOK, stopping.clone(), Arc::clone(tls), certificates::look));
     }
     if let Some(scanner) = reloadable.scanner() {
         tasks.push(tokio::spawn(watch_signatures(scanner.clone(), stopping.clone())));
@@ -137,11 +136,6 @@ fn show_logins(logins: &Logins) {
     for (service, result, count) in logins.counts() {
         metrics::counter!(names::LOGINS, "protocol" => service.to_string(), "result" => result).absolute(count);
     }
-}
-
-fn show_certificate(tls: &ServerTls) {
-    let left = tls.info().remaining(SystemTime::now());
-    gauge!(names::CERTIFICATE_SECONDS).set(left.as_secs_f64());
 }
 
 fn show(scanner: &Scanner) {

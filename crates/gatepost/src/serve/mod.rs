@@ -2,6 +2,7 @@
 //! and connections are served until somebody asks us to stop.
 
 mod accept;
+mod certificates;
 mod control;
 mod figures;
 mod housekeeping;

@@ -1,6 +1,6 @@
 //! What SIGHUP renews: rules, policy and limits for the transactions to come,
-//! certificates for the connections to come, the level of the log. Ports,
-//! databases and folders need a restart.
+//! certificates for the connections to come (each pair that can be used), the
+//! level of the log. Ports, databases and folders need a restart.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,9 +8,10 @@ use std::time::SystemTime;
 
 use ::smtp::Settings;
 use avscan_client::Scanner;
-use tls::{CertFiles, Protocol, ServerTls};
+use tls::{Protocol, ServerTls};
 use transaction::{Deliverer, Ending, Examiner, Judge, Quarantine, Recipients};
 
+use super::certificates;
 use super::open::Parts;
 use super::site::{Site, Sites};
 use super::smtp::Times;
@@ -36,10 +37,7 @@ impl Reloadable {
     ///
     /// [`Failure`] where a setting cannot work.
     pub fn start(config: &Config, parts: &Parts) -> Result<Self, Failure> {
-        let tls = match config.cert_files() {
-            Some((cert, key)) => Some(Arc::new(ServerTls::open(CertFiles { cert, key })?)),
-            None => None,
-        };
+        let tls = certificates::open(config)?;
         let scanner = match config.scanner_settings(worker_beside()) {
             Some(settings) => Some(Scanner::start(settings.keeping())?),
             None => None,
@@ -80,10 +78,7 @@ impl Reloadable {
         let config = Config::load(Some(file)).map_err(|error| Failure::usage(error.to_string()))?;
         let new = site(&config, &self.parts, self.tls.as_deref(), self.scanner.as_ref())?;
         if let Some(tls) = &self.tls {
-            let info = tls.reload(SystemTime::now())?;
-            let names = info.names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-            let days_left = info.remaining(SystemTime::now()).as_secs() / 86_400;
-            tracing::info!(names, issuer = info.issuer, days_left, sha256 = %info.fingerprint, "the certificate was read");
+            certificates::reload(tls, SystemTime::now());
         }
         logs.change(&config.log)?;
         self.sites.replace(new);

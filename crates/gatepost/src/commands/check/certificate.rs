@@ -1,36 +1,74 @@
-//! Whether the certificate is valid, for this server, and fits its key.
+//! Whether the certificates are valid, for this server and its hosted domains,
+//! and fit their keys.
 
-use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use tls::{CertFiles, CertificateInfo, Maker, ServerTls, TlsError, others_can_read};
+use tls::{CertFiles, CertificateInfo, HostName, Maker, ServerTls, Sources, TlsError, others_can_read};
 
 use super::Finding;
 use crate::config::Config;
 
 const NAME: &str = "certificate";
+/// Of those beside the one in `[tls]`.
+const NAMES: &str = "certificates";
 const DAY: u64 = 86_400;
 /// From so many days before the end on it should be renewed.
 const RENEW: Duration = Duration::from_secs(14 * DAY);
 
-/// The finding.
-pub(super) fn check(config: &Config, now: SystemTime) -> Finding {
-    let Some((cert, key)) = config.cert_files() else {
+/// The findings: about the certificate of `[tls]`, and about those beside it.
+pub(super) fn check(config: &Config, now: SystemTime) -> Vec<Finding> {
+    let Some(sources) = config.cert_sources() else {
         let message = "there is none: no STARTTLS, no IMAP, no POP3";
-        return Finding::warn(NAME, message, "make one with gatepost ca, and name it in [tls]");
+        return vec![Finding::warn(NAME, message, "make one with gatepost ca, and name it in [tls]")];
     };
-    look(config, (&cert, &key), now).unwrap_or_else(|error| Finding::fail(NAME, error.to_string(), error.hint()))
+    let default = look(config, &sources, now);
+    let mut findings = vec![default.unwrap_or_else(|error| Finding::fail(NAME, error.to_string(), error.hint()))];
+    findings.extend(further(&sources, now));
+    findings
 }
 
-fn look(config: &Config, (cert, key): (&Path, &Path), now: SystemTime) -> Result<Finding, TlsError> {
+/// Whether each host of a hosted domain that is to have a certificate has one.
+pub(super) async fn covered(config: &Config) -> Option<Finding> {
+    let sources = config.cert_sources().filter(|_| !config.tls.prefixes.is_empty())?;
+    let domains = super::super::hosted(config).await;
+    let tls = ServerTls::open(sources).ok()?;
+    Some(missing(config, &tls, &domains))
+}
+
+fn missing(config: &Config, tls: &ServerTls, domains: &[HostName]) -> Finding {
+    let hosts = domains.iter().filter_map(|host| match host {
+        HostName::Dns(domain) => Some(domain),
+        HostName::Ip(_) => None,
+    });
+    let hosts = hosts.flat_map(|domain| config.tls.prefixes.iter().filter_map(|prefix| prefix.of(domain)));
+    let missing: Vec<String> = hosts
+        .filter(|host| tls.info_for(&HostName::Dns(host.clone())).is_none())
+        .map(|host| host.to_string())
+        .collect();
+    if missing.is_empty() {
+        let message = format!("each host of {} has one", super::counted(domains.len(), "domain"));
+        return Finding::ok(NAMES, message);
+    }
+    let hint = format!("gatepost ca issue --beside {}, or put one into [tls] folder", missing[0]);
+    Finding::warn(NAMES, format!("no certificate is for {}", super::some(&missing)), hint)
+}
+
+fn look(config: &Config, sources: &Sources, now: SystemTime) -> Result<Finding, TlsError> {
+    let CertFiles { cert, key } = &sources.default;
     let authority = cert.parent().map(|folder| folder.join("ca.pem")).filter(|file| file.exists());
     let info = CertificateInfo::read(cert, authority.as_deref())?;
     // Reads both, and fails unless they belong together.
-    ServerTls::open(CertFiles { cert: cert.to_owned(), key: key.to_owned() })?;
+    let tls = ServerTls::open(sources.clone())?;
     let renewal = match info.maker {
-        Maker::OwnAuthority => "gatepost ca issue, then send the server SIGHUP",
-        _ => "renew it where it was made, then send the server SIGHUP",
+        Maker::OwnAuthority => "gatepost ca issue",
+        _ => "renew it where it was made",
     };
+    // Another one may be for the server's name, and is then the one that counts.
+    let replaced = tls.info().fingerprint != info.fingerprint;
+    if replaced && (info.not_before > now || info.remaining(now) < RENEW) {
+        let message = "it has expired or will soon; another one is shown in its place for the server's name";
+        return Ok(Finding::warn(NAME, message, renewal));
+    }
     if info.not_before > now {
         return Ok(Finding::fail(NAME, "it is not valid yet", "is this machine's clock right?"));
     }
@@ -40,7 +78,7 @@ fn look(config: &Config, (cert, key): (&Path, &Path), now: SystemTime) -> Result
     }
     let host = &config.server.hostname;
     let names = info.names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    if super::super::host(host).is_ok_and(|host| !info.is_for(&host)) {
+    if super::super::host(host).is_ok_and(|host| !info.is_for(&host) && tls.info_for(&host).is_none()) {
         let message = format!("it is not valid for {host}, but for {names}");
         return Ok(Finding::fail(NAME, message, format!("gatepost ca issue {host}, or change [server] hostname")));
     }
@@ -54,14 +92,56 @@ fn look(config: &Config, (cert, key): (&Path, &Path), now: SystemTime) -> Result
     Ok(Finding::ok(NAME, format!("valid for {names}, {days} days left")))
 }
 
+/// One finding for each further pair with which something is wrong, or one for
+/// all.
+fn further(sources: &Sources, now: SystemTime) -> Vec<Finding> {
+    let pairs = match sources.pairs() {
+        Ok(pairs) => pairs,
+        Err(error) => return vec![Finding::fail(NAMES, error.to_string(), error.hint())],
+    };
+    let further: Vec<_> = pairs.into_iter().filter(|files| *files != sources.default).collect();
+    let wrong: Vec<Finding> = further.iter().filter_map(|files| wrong_with(files, now)).collect();
+    match (wrong.is_empty(), further.len()) {
+        (true, 0) => Vec::new(),
+        (true, count) => vec![Finding::ok(NAMES, super::counted(count, "further certificate"))],
+        _ => wrong,
+    }
+}
+
+fn wrong_with(files: &CertFiles, now: SystemTime) -> Option<Finding> {
+    let cert = files.cert.display();
+    let (info, readable) =
+        match ServerTls::open(files.clone()).and_then(|tls| Ok((tls.info(), others_can_read(&files.key)?))) {
+            Ok(read) => read,
+            Err(error) => return Some(Finding::fail(NAMES, error.to_string(), error.hint())),
+        };
+    let left = info.remaining(now);
+    let renewal = "renew it where it was made";
+    match () {
+        () if info.not_before > now => {
+            Some(Finding::fail(NAMES, format!("{cert}: it is not valid yet"), "is this machine's clock right?"))
+        }
+        () if left.is_zero() => Some(Finding::fail(NAMES, format!("{cert}: it has expired"), renewal)),
+        () if readable => {
+            let (message, key) = (format!("{} can be read by others", files.key.display()), files.key.display());
+            Some(Finding::warn(NAMES, message, format!("chmod 600 {key}")))
+        }
+        () if left < RENEW => {
+            Some(Finding::warn(NAMES, format!("{cert}: it expires in {} days", left.as_secs() / DAY), renewal))
+        }
+        () => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::commands::check::Status;
     use std::fs::{self, Permissions};
     use std::os::unix::fs::PermissionsExt;
+    use std::path::Path;
     use std::time::UNIX_EPOCH;
-    use tls::{Authority, CertFolder, HostName, KeyChoice, Scope};
+    use tls::{Authority, CertFolder, KeyChoice, Scope};
 
     const MADE: u64 = 1_790_000_000;
 
@@ -76,11 +156,18 @@ mod tests {
         Config::parse(&text, &dir.join("gatepost.toml")).unwrap()
     }
 
+    /// What is found where there is only the certificate of `[tls]`.
+    fn only(config: &Config, now: SystemTime) -> Finding {
+        let mut findings = check(config, now);
+        assert_eq!(findings.len(), 1, "{findings:?}");
+        findings.remove(0)
+    }
+
     #[test]
     fn from_made_to_expired() {
         let dir = tempfile::tempdir().unwrap();
         let here = config(dir.path(), "mail.example.org");
-        assert_eq!(check(&here, day(0)).status, Status::Fail);
+        assert_eq!(only(&here, day(0)).status, Status::Fail);
 
         let folder = CertFolder::new(dir.path().join("certs"));
         fs::create_dir(folder.path()).unwrap();
@@ -94,24 +181,76 @@ mod tests {
             (91, Status::Fail, "has expired"),
         ];
         for (at, status, said) in cases {
-            let finding = check(&here, day(at));
+            let finding = only(&here, day(at));
             assert!(finding.status == status && finding.message.contains(said), "{at}: {finding:?}");
         }
-        let early = check(&here, UNIX_EPOCH + Duration::from_secs(MADE - 40 * DAY));
+        let early = only(&here, UNIX_EPOCH + Duration::from_secs(MADE - 40 * DAY));
         assert!(early.message.contains("not valid yet"), "{early:?}");
-        let elsewhere = check(&config(dir.path(), "mx.example.net"), day(0));
+        let elsewhere = only(&config(dir.path(), "mx.example.net"), day(0));
         assert!(elsewhere.message.contains("not valid for mx.example.net"), "{elsewhere:?}");
 
         fs::set_permissions(folder.server_key(), Permissions::from_mode(0o644)).unwrap();
-        let readable = check(&here, day(0));
+        let readable = only(&here, day(0));
         assert!(readable.status == Status::Warn && readable.hint.starts_with("chmod 600"), "{readable:?}");
         fs::copy(folder.ca_key(), folder.server_key()).unwrap();
-        assert_eq!(check(&here, day(0)).status, Status::Fail);
+        assert_eq!(only(&here, day(0)).status, Status::Fail);
     }
 
     #[test]
     fn none_is_only_a_warning() {
         let config = Config::parse("[server]\nhostname = \"a.example\"\n", Path::new("x.toml")).unwrap();
-        assert_eq!(check(&config, day(0)).status, Status::Warn);
+        assert_eq!(only(&config, day(0)).status, Status::Warn);
+    }
+
+    #[test]
+    fn those_of_hosted_domains() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = CertFolder::new(dir.path().join("certs"));
+        fs::create_dir(folder.path()).unwrap();
+        let host = |name: &str| name.parse::<HostName>().unwrap();
+        let scope = Scope::new([host("example.org"), host("example.net")]);
+        let authority = Authority::create(&folder, &host("mail.example.org"), &scope, day(0)).unwrap();
+        let issue = |name: &str, days: u16| {
+            let place = CertFolder::new(folder.path().join("names").join(name));
+            fs::create_dir_all(place.path()).unwrap();
+            authority.issue(&place, &[host(name)], (day(0), days), KeyChoice::New, None).unwrap();
+            place
+        };
+        authority.issue(&folder, &[host("mail.example.org")], (day(0), 90), KeyChoice::New, None).unwrap();
+        let text = "[server]\nhostname = \"mail.example.org\"\n[tls]\ncert = \"certs/server.pem\"\n\
+             key = \"certs/server.key\"\nprefixes = [\"mail\", \"imap\"]\n";
+        let config = Config::parse(text, &dir.path().join("gatepost.toml")).unwrap();
+        let domains = [host("example.org"), host("example.net")];
+        let covered = || missing(&config, &ServerTls::open(config.cert_sources().unwrap()).unwrap(), &domains);
+        let said = covered();
+        assert!(
+            said.status == Status::Warn
+                && said.message.ends_with("imap.example.org, mail.example.net, imap.example.net")
+                && said.hint.contains("--beside imap.example.org"),
+            "{said:?}"
+        );
+        for name in ["imap.example.org", "mail.example.net", "imap.example.net"] {
+            issue(name, 60);
+        }
+        assert_eq!(covered().status, Status::Ok);
+        let second = |at: u64| {
+            let mut findings = check(&config, day(at));
+            assert_eq!(findings.remove(0).status, Status::Ok);
+            findings.into_iter().map(|finding| (finding.status, finding.message)).collect::<Vec<_>>()
+        };
+        assert_eq!(second(0), [(Status::Ok, "3 further certificates".to_owned())]);
+        assert_eq!(
+            second(50).iter().filter(|(status, text)| *status == Status::Warn && text.ends_with("in 10 days")).count(),
+            3
+        );
+        assert_eq!(second(61).iter().filter(|(status, _)| *status == Status::Fail).count(), 3);
+
+        let open = issue("imap.example.net", 80);
+        fs::set_permissions(open.server_key(), Permissions::from_mode(0o640)).unwrap();
+        let wrong = issue("mail.example.net", 80);
+        fs::copy(open.server_key(), wrong.server_key()).unwrap();
+        let said = second(0);
+        assert!(said.len() == 2 && said[0].1.contains("can be read by others"), "{said:?}");
+        assert!(said[1].0 == Status::Fail && said[1].1.contains("does not belong"), "{said:?}");
     }
 }

@@ -84,7 +84,8 @@ async fn all(config: &Config, now: SystemTime) -> Vec<Finding> {
     findings.push(database::index(config).await);
     findings.extend(folders::check(config));
     findings.extend(maildirs::mounted(config).await);
-    findings.push(certificate::check(config, now));
+    findings.extend(certificate::check(config, now));
+    findings.extend(certificate::covered(config).await);
     findings.extend(scanner::check(config, now).await);
     findings.extend(ports::check(config));
     findings.extend(system::check(config, now));
@@ -95,7 +96,8 @@ async fn all(config: &Config, now: SystemTime) -> Vec<Finding> {
 /// the check: it serves nevertheless, since mail that waits for somebody to
 /// change a mode is worse.
 pub(crate) fn at_start(config: &Config, now: SystemTime) -> Vec<Finding> {
-    let mut findings = vec![configuration(config), certificate::check(config, now)];
+    let mut findings = vec![configuration(config)];
+    findings.extend(certificate::check(config, now));
     findings.extend(folders::check(config));
     findings.extend(system::check(config, now));
     findings.retain(|finding| finding.status != Status::Ok);

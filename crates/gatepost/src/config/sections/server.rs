@@ -1,6 +1,6 @@
-//! `[server]`, `[log]`, `[listen]` and `[tls]`.
+//! `[server]`, `[log]` and `[listen]`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use mail::Domain;
@@ -180,23 +180,4 @@ fn listeners(section: &Section<'_>, key: &'static str, about: &'static str) -> V
         tcp @ Listen::Tcp(_) => tcp,
     };
     all.into_iter().map(resolve).collect()
-}
-
-/// `[tls]`: the certificate that all ports show.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tls {
-    /// The file of the certificate and its chain, PEM.
-    pub cert: Option<PathBuf>,
-    /// The file of its private key, PEM.
-    pub key: Option<PathBuf>,
-}
-
-pub(in super::super) fn tls(document: &Document<'_>) -> Tls {
-    let s = document.section("tls", "The certificate. Read again on SIGHUP.");
-    let none = "none";
-    let path = |path: Option<PathBuf>| path.map(|path: PathBuf| document.path(path.as_path() as &Path));
-    Tls {
-        cert: path(s.optional("cert", none, "The certificate with its chain, a PEM file.")),
-        key: path(s.optional("key", none, "Its private key, a PEM file that only the server's user can read.")),
-    }
 }
