@@ -4,7 +4,7 @@ use mail::Domain;
 use sql::Pool;
 use tracing::warn;
 
-use crate::source::{Foreign, Own, Sources, ask};
+use crate::source::{Foreign, Own, Sources, UsersFile, ask};
 use crate::{DirectoryError, Queries, Tables};
 
 /// Where the directory is, and how addresses are read.
@@ -43,13 +43,14 @@ impl Directory {
     ///
     /// [`DirectoryError::Sql`] where waiting would cure nothing: a URL that
     /// cannot be used, a SQLite file that cannot be made, a schema that does
-    /// not fit.
+    /// not fit. [`DirectoryError::UsersFile`] where a users file cannot be read.
     pub async fn open(settings: &Settings) -> Result<Self, DirectoryError> {
         let source = match &settings.tables {
             Tables::Own => Sources::Own(Own::new(Pool::open(&settings.sql)?)),
             Tables::Foreign(queries) => {
                 Sources::Foreign(Box::new(Foreign::new(Pool::open(&settings.sql)?, Queries::clone(queries))))
             }
+            Tables::Users(path) => Sources::Users(UsersFile::open(path).await?),
         };
         let directory = Self { source, separator: settings.separator };
         match directory.ping().await {
@@ -99,6 +100,7 @@ impl Directory {
         match &self.source {
             Sources::Own(own) => Ok(own),
             Sources::Foreign(_) => Err(DirectoryError::ForeignTables),
+            Sources::Users(file) => Err(DirectoryError::EditFile(file.path().to_owned())),
         }
     }
 }

@@ -1,8 +1,12 @@
 //! What can go wrong with the directory, and what to do about it.
 
+use std::path::PathBuf;
+
 use mail::{Address, Class, Classified, Domain};
 use sql::SqlError;
 use thiserror::Error;
+
+use crate::UsersFileError;
 
 /// An error of the directory. [`Classified::class`] is
 /// [`Class::Directory`] whenever the question could not be answered, so that
@@ -27,6 +31,15 @@ pub enum DirectoryError {
     /// The tables are another program's: what is in them is changed there.
     #[error("the directory's tables belong to another program, and are changed with that one")]
     ForeignTables,
+    /// The users file cannot be used, or not be written.
+    #[error(transparent)]
+    UsersFile(#[from] UsersFileError),
+    /// Users stand in a file that people edit.
+    #[error("domains, users and aliases stand in the file {}", .0.display())]
+    EditFile(PathBuf),
+    /// Work that was begun was not ended.
+    #[error("it was interrupted: {0}")]
+    Interrupted(String),
     /// The setting of this query is missing.
     #[error("[directory] has no {0}_query")]
     NoQuery(&'static str),
@@ -142,6 +155,10 @@ impl DirectoryError {
             Self::NoActiveDomain => "no_active_domain",
             Self::BadRow { .. } => "bad_row",
             Self::ForeignTables => "foreign_tables",
+            Self::UsersFile(UsersFileError::NotWritable { .. }) => "not_writable",
+            Self::UsersFile(_) => "users_file",
+            Self::EditFile(_) => "edit_file",
+            Self::Interrupted(_) => "interrupted",
             Self::NoQuery(_) => "no_query",
             Self::NotReplaced(_) => "not_replaced",
             Self::UnknownDomain(_) => "unknown_domain",
@@ -177,6 +194,16 @@ impl DirectoryError {
             Self::NoActiveDomain => "Add a domain: gatepost domain add NAME".to_owned(),
             Self::BadRow { .. } => "Correct the row in the database.".to_owned(),
             Self::ForeignTables => "Use the tool that made the tables, such as PostfixAdmin.".to_owned(),
+            Self::UsersFile(UsersFileError::NotWritable { path, .. }) => format!(
+                "Edit {} by hand (gatepost hash makes a hash), or let the server's user own the file and write in its folder.",
+                path.display()
+            ),
+            Self::UsersFile(UsersFileError::Wrong { .. }) => "docs/directory.md says how its lines look.".to_owned(),
+            Self::UsersFile(_) => {
+                "The file named in [directory] users must be there, and readable for the server's user.".to_owned()
+            }
+            Self::EditFile(path) => format!("Edit {}; it counts within seconds.", path.display()),
+            Self::Interrupted(_) => "Try it again.".to_owned(),
             Self::NoQuery(name) => format!("Add {name}_query to [directory]; see docs/configuration.md."),
             Self::NotReplaced(_) => "Try it again.".to_owned(),
             Self::UnknownDomain(domain) => format!("Add it first: gatepost domain add {domain}"),
@@ -224,7 +251,8 @@ impl Classified for DirectoryError {
                 Class::DiskFull => Class::Directory,
                 class => class,
             },
-            Self::NoActiveDomain | Self::BadRow { .. } => Class::Directory,
+            Self::UsersFile(UsersFileError::NotWritable { .. } | UsersFileError::BadHash) => Class::Invalid,
+            Self::NoActiveDomain | Self::BadRow { .. } | Self::UsersFile(_) | Self::Interrupted(_) => Class::Directory,
             Self::UnknownDomain(_) | Self::UnknownAccount(_) | Self::UnknownAlias(_) | Self::UnknownTarget { .. } => {
                 Class::Missing
             }

@@ -1,7 +1,7 @@
 //! Whose tables these are.
 
-use crate::Directory;
 use crate::source::Sources;
+use crate::{Directory, DirectoryError};
 
 impl Directory {
     /// Whether the tables are our own: in those of another program nothing is
@@ -9,5 +9,14 @@ impl Directory {
     #[must_use]
     pub fn has_own_tables(&self) -> bool {
         matches!(self.source, Sources::Own(_))
+    }
+
+    /// Whether changes of all kinds are made here.
+    ///
+    /// # Errors
+    ///
+    /// Where they are made instead.
+    pub fn must_be_own(&self) -> Result<(), DirectoryError> {
+        self.own().map(drop)
     }
 }

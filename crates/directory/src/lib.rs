@@ -27,6 +27,7 @@ pub use directory::{Directory, Settings};
 pub use error::DirectoryError;
 pub use explain::{Explained, Question, ShownRow};
 pub use query::{Query, QueryError};
+pub use source::UsersFileError;
 pub use tables::{Queries, Tables};
 pub use totp::TwoStep;
 pub use types::{Account, AccountKey, AliasEntry, AliasTarget, DomainEntry, Resolution};

@@ -1,5 +1,7 @@
 //! Whose tables the directory reads: our own, or those of another program by
-//! statements that name what they return.
+//! statements that name what they return; or what stands in the place of tables.
+
+use std::path::PathBuf;
 
 use crate::query::{Query, QueryError};
 
@@ -11,6 +13,8 @@ pub enum Tables {
     Own,
     /// Another program's; the schema is not touched.
     Foreign(Box<Queries>),
+    /// None: users stand in this file, a line for each.
+    Users(PathBuf),
 }
 
 /// How another program's tables are asked. Columns are found by their names, in

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use clap::{Parser, Subcommand};
 use directory::Directory;
 
-use crate::commands::{self, alias, ca, check, doctor, domain, init, quarantine, scan, user};
+use crate::commands::{self, alias, ca, check, doctor, domain, hash, init, quarantine, scan, user};
 use crate::config::Config;
 use crate::output::{Exit, Failure, Format, Output};
 use crate::privileges;
@@ -35,7 +35,9 @@ enum Command {
     /// Serve, until SIGTERM or SIGINT
     Serve,
     /// Look whether configuration and environment are as they should be
-    Check,
+    Check(check::CheckArgs),
+    /// Print the hash of a password: one line on standard input, or it is asked for
+    Hash,
     /// The installation's own certificate authority
     Ca {
         #[command(subcommand)]
@@ -92,7 +94,8 @@ fn dispatch(cli: Cli, out: Output) -> Result<Exit, Failure> {
     match cli.command {
         Command::Init(args) => init::run(&args, now, out)?,
         Command::Serve => serve::run(load()?)?,
-        Command::Check => return wait(check::run(Config::load(named), now, out))?,
+        Command::Check(args) => return wait(check::run(&args, Config::load(named), now, out))?,
+        Command::Hash => wait(hash::run(out))??,
         Command::Ca { command } => ca::run(&command, &wait(commands::place(&load()?))??, now, out)?,
         Command::Scan(args) => return wait(async { scan::run(&args, &load()?, out).await })?,
         Command::Quarantine { command } => {

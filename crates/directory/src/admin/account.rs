@@ -143,7 +143,10 @@ impl Directory {
     ///
     /// [`DirectoryError::UnknownAccount`], [`DirectoryError::TooLong`].
     pub async fn change_account(&self, address: &Address, change: &AccountChange) -> Result<Account, DirectoryError> {
-        let Ok(own) = self.own() else { return self.change_password(address, change).await };
+        let own = match self.own() {
+            Ok(own) => own,
+            Err(not_ours) => return self.change_password(address, change, not_ours).await,
+        };
         if let Some(name) = &change.name {
             fits("the name", name, MAX_NAME)?;
         }
@@ -190,14 +193,19 @@ impl Directory {
 impl Directory {
     /// All that can be changed in another program's tables is a password that
     /// is there already.
-    async fn change_password(&self, address: &Address, change: &AccountChange) -> Result<Account, DirectoryError> {
+    async fn change_password(
+        &self,
+        address: &Address,
+        change: &AccountChange,
+        not_ours: DirectoryError,
+    ) -> Result<Account, DirectoryError> {
         let AccountChange { active: None, name: None, quota: None, password: Some(new) } = change else {
-            return Err(DirectoryError::ForeignTables);
+            return Err(not_ours);
         };
         let unknown = || DirectoryError::UnknownAccount(address.clone());
         let credentials = ask!(self.source, credentials(address))?.ok_or_else(unknown)?;
         if credentials.hash.is_none() {
-            return Err(DirectoryError::ForeignTables);
+            return Err(not_ours);
         }
         match ask!(self.source, replace_hash(&credentials, new))? {
             true => self.account(&credentials.address).await,

@@ -321,7 +321,7 @@ fn account(fields: &Fields<'_>, asked: Option<&Address>) -> Checked<(Account, Op
 
 /// A number as it is; of any other key a number that is made of it, which no
 /// two keys share for all that can happen (63 bits of its SHA-256).
-fn key(id: &str) -> AccountKey {
+pub(super) fn key(id: &str) -> AccountKey {
     let made = || {
         let mut first = [0; 8];
         first.copy_from_slice(&Sha256::digest(id.as_bytes())[..8]);

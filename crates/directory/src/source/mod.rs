@@ -5,6 +5,7 @@
 mod foreign;
 mod own;
 mod shown;
+mod users;
 
 use std::collections::HashSet;
 
@@ -18,6 +19,8 @@ pub(crate) use foreign::Foreign;
 pub(crate) use own::Own;
 #[cfg(test)]
 pub(crate) use own::schema;
+pub(crate) use users::UsersFile;
+pub use users::UsersFileError;
 
 /// What one look at an address shows, in a domain that is hosted.
 pub(crate) struct Seen {
@@ -147,6 +150,7 @@ pub(crate) trait Source {
 pub(crate) enum Sources {
     Own(Own),
     Foreign(Box<Foreign>),
+    Users(UsersFile),
 }
 
 /// Asks whichever source it is.
@@ -156,6 +160,7 @@ macro_rules! ask {
         match &$sources {
             Sources::Own(source) => source.$question($($argument),*).await,
             Sources::Foreign(source) => source.$question($($argument),*).await,
+            Sources::Users(source) => source.$question($($argument),*).await,
         }
     }};
 }

@@ -5,6 +5,7 @@ pub mod ca;
 pub mod check;
 pub mod doctor;
 pub mod domain;
+pub mod hash;
 pub mod init;
 pub mod known;
 pub mod quarantine;
@@ -80,7 +81,7 @@ pub async fn open_directory(config: &Config) -> Result<Directory, Failure> {
 }
 
 async fn hosted(config: &Config) -> Vec<HostName> {
-    if config.directory.url.sqlite_path().is_some_and(|path| !path.exists()) {
+    if config.directory.sqlite_path().is_some_and(|path| !path.exists()) {
         return Vec::new();
     }
     let Ok(directory) = open_directory(config).await else { return Vec::new() };

@@ -144,18 +144,16 @@ impl Change {
     /// password.
     async fn present(&self, directory: &Directory) -> Result<Option<StoredHash>, DirectoryError> {
         let account = directory.account(&self.address).await?;
-        if directory.has_own_tables() {
-            return Ok(None);
-        }
+        let Err(elsewhere) = directory.must_be_own() else { return Ok(None) };
         let only_password = self.active.is_none() && self.name.is_none() && self.quota.is_none();
         let present = directory.credentials(&account.address).await?.and_then(|found| found.hash);
-        present.filter(|_| only_password).map(Some).ok_or(DirectoryError::ForeignTables)
+        present.filter(|_| only_password).map(Some).ok_or(elsewhere)
     }
 }
 
 /// Reads and hashes a password, both where blocking hurts nobody; as `like` is
 /// hashed, if it is given.
-async fn new_password(like: Option<StoredHash>) -> Result<StoredHash, Failure> {
+pub(super) async fn new_password(like: Option<StoredHash>) -> Result<StoredHash, Failure> {
     let work = move || {
         let password = password::read()?;
         let hashed = match &like {

@@ -187,6 +187,17 @@ fn secrets_are_never_shown() {
 }
 
 #[test]
+fn a_users_file_stands_in_the_place_of_a_database() {
+    let config = parse(&format!("{SMALL}[directory]\nusers = \"users\"\n")).unwrap();
+    assert_eq!(config.directory.tables, directory::Tables::Users("/etc/gatepost/users".into()));
+    assert_eq!((config.directory.place().as_str(), config.directory.sqlite_path()), ("/etc/gatepost/users", None));
+    for beside in ["url = \"sqlite:d.sqlite\"", "preset = \"ispmail\"", "alias_query = \"SELECT 1\""] {
+        let said = wrong(&format!("{SMALL}[directory]\nusers = \"users\"\n{beside}\n"));
+        assert!(said.starts_with("4:9: users is a file in the place of a database"), "{beside}: {said}");
+    }
+}
+
+#[test]
 fn files_are_looked_for_and_bounded() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("gatepost.toml");

@@ -1,24 +1,26 @@
 //! Whether directory and index answer, and what is in the directory.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use directory::{AliasEntry, Directory, DirectoryError, Resolution, Settings, Tables};
 use tokio::time::timeout;
 
+use super::folders::others_read;
 use super::{Finding, counted, maildirs, passwords, some};
 use crate::config::{Config, DatabaseUrl};
 use crate::output::with_causes;
 
 /// An administrator waits so long for a database, and so long for one
 /// connection to it.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 const CONNECT: Duration = Duration::from_secs(3);
 
 /// The directory, its domains and its aliases.
 pub(super) async fn directory(config: &Config) -> Vec<Finding> {
     let name = "directory";
-    let url = &config.directory.url;
-    if let Some(finding) = not_made_yet(name, url) {
+    let place = config.directory.place();
+    if let Some(finding) = not_made_yet(name, &place, config.directory.sqlite_path()) {
         return vec![finding];
     }
     let settings = config.directory_settings();
@@ -32,21 +34,39 @@ pub(super) async fn directory(config: &Config) -> Vec<Finding> {
         Ok::<_, DirectoryError>(answer)
     };
     match timeout(PATIENCE, asked).await {
-        Err(_) => vec![away(name, url, "no answer within 20 s")],
-        Ok(Err(error)) => vec![away(name, url, &with_causes(&error))],
+        Err(_) => vec![silent(name, &place)],
+        Ok(Err(error)) => vec![Finding::fail(name, said(&place, &error), error.hint())],
         Ok(Ok((domains, ..))) if domains.is_empty() => {
-            let message = format!("{url}: it answers, but there is no active domain: every recipient is told 451");
+            let message = format!("{place}: it answers, but there is no active domain: every recipient is told 451");
             let hint = match config.directory.tables {
                 Tables::Own => "gatepost domain add example.org",
                 Tables::Foreign(_) => "is [directory] url right, and does domains_query find the domains?",
+                Tables::Users(_) => "write a line: alice@example.org:HASH, with a hash that `gatepost hash` makes",
             };
             vec![Finding::warn(name, message, hint)]
         }
         Ok(Ok((domains, aliases, people))) => {
-            let message = format!("{url}: it answers, {}", counted(domains.len(), "active domain"));
-            std::iter::once(Finding::ok(name, message)).chain(aliases).chain(people).collect()
+            let message = format!("{place}: it answers, {}", counted(domains.len(), "active domain"));
+            let file = users_file(config);
+            std::iter::once(Finding::ok(name, message)).chain(file).chain(aliases).chain(people).collect()
         }
     }
+}
+
+/// A file of hashes is nobody's business.
+fn users_file(config: &Config) -> Option<Finding> {
+    let Tables::Users(path) = &config.directory.tables else { return None };
+    let shown = path.display();
+    others_read(path).then(|| {
+        let message = format!("{shown}: everybody on this machine can read the hashes of the passwords");
+        Finding::warn("users file", message, format!("chmod o-r {shown}"))
+    })
+}
+
+/// A users file names itself in what is wrong with it.
+fn said(place: &str, error: &DirectoryError) -> String {
+    let error = with_causes(error);
+    if error.starts_with(place) { error } else { format!("{place}: {error}") }
 }
 
 /// Whether mail to each alias reaches somebody.
@@ -130,7 +150,7 @@ fn counted_aliases(count: usize) -> String {
 pub(super) async fn index(config: &Config) -> Finding {
     let name = "index";
     let url = &config.index.url;
-    if let Some(finding) = not_made_yet(name, url) {
+    if let Some(finding) = not_made_yet(name, &url.to_string(), url.sqlite_path()) {
         return finding;
     }
     let asked = async {
@@ -140,24 +160,30 @@ pub(super) async fn index(config: &Config) -> Finding {
         answer
     };
     match timeout(PATIENCE, asked).await {
-        Err(_) => away(name, url, "no answer within 20 s"),
+        Err(_) => silent(name, &url.to_string()),
         Ok(Err(error)) => away(name, url, &with_causes(&error)),
         Ok(Ok(())) => Finding::ok(name, format!("{url}: it answers")),
     }
 }
 
-fn impatient(settings: sql::Settings) -> sql::Settings {
+pub(super) fn impatient(settings: sql::Settings) -> sql::Settings {
     sql::Settings { acquire_timeout: CONNECT, ..settings }
 }
 
 /// A check makes no database: run by root, the server's user could not use it.
-fn not_made_yet(name: &'static str, url: &DatabaseUrl) -> Option<Finding> {
-    let path = url.sqlite_path().filter(|path| !path.exists())?;
+pub(super) fn not_made_yet(name: &'static str, place: &str, sqlite: Option<PathBuf>) -> Option<Finding> {
+    let path = sqlite.filter(|path| !path.exists())?;
     let folder_there = path.parent().is_none_or(|folder| folder.as_os_str().is_empty() || folder.is_dir());
     Some(match folder_there {
-        true => Finding::warn(name, format!("{url}: is not there yet"), "it is made at the first start of the server"),
-        false => Finding::fail(name, format!("{url}: its folder is not there"), "gatepost init makes the folders"),
+        true => {
+            Finding::warn(name, format!("{place}: is not there yet"), "it is made at the first start of the server")
+        }
+        false => Finding::fail(name, format!("{place}: its folder is not there"), "gatepost init makes the folders"),
     })
+}
+
+fn silent(name: &'static str, place: &str) -> Finding {
+    Finding::fail(name, format!("{place}: no answer within 20 s"), "is it running, and does nothing else keep it busy?")
 }
 
 fn away(name: &'static str, url: &DatabaseUrl, why: &str) -> Finding {

@@ -2,6 +2,7 @@
 //! words what is wrong and what to do. Each check stands alone: one that fails
 //! does not hide the others.
 
+mod address;
 mod certificate;
 mod database;
 mod folders;
@@ -13,6 +14,8 @@ mod system;
 
 use std::time::SystemTime;
 
+use clap::Args;
+use mail::Address;
 use serde::Serialize;
 
 use crate::config::{Config, ConfigError, described_in};
@@ -20,6 +23,15 @@ use crate::output::{Exit, Failure, Format, Output};
 
 /// Keys of `[listen]` for what does not exist yet.
 const RESERVED: [&str; 2] = ["submission", "submissions"];
+
+/// `gatepost check`.
+#[derive(Debug, Clone, Args)]
+pub struct CheckArgs {
+    /// Look up only this address: what each query or table returns for it, and
+    /// where its mail goes
+    #[arg(long, value_name = "ADDRESS")]
+    address: Option<Address>,
+}
 
 /// How a check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -64,8 +76,17 @@ impl Finding {
 ///
 /// # Errors
 ///
-/// [`Failure`] where standard output takes nothing.
-pub async fn run(config: Result<Config, ConfigError>, now: SystemTime, out: Output) -> Result<Exit, Failure> {
+/// [`Failure`] where standard output takes nothing, or an address is asked
+/// about and the directory does not answer.
+pub async fn run(
+    args: &CheckArgs,
+    config: Result<Config, ConfigError>,
+    now: SystemTime,
+    out: Output,
+) -> Result<Exit, Failure> {
+    if let Some(address) = &args.address {
+        return address::run(address, &config?, out).await;
+    }
     let (findings, worst) = match config {
         Ok(config) => (all(&config, now).await, Exit::Failed),
         Err(error) => (vec![broken(&error)], Exit::Usage),

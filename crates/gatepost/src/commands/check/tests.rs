@@ -84,7 +84,7 @@ fn tables_for_people() {
 #[tokio::test]
 async fn a_broken_configuration_is_the_one_finding() {
     let wrong = || Config::parse("[servr]\n", Path::new("/etc/gatepost/gatepost.toml"));
-    let exit = run(wrong(), SystemTime::now(), Output::new(Format::Json)).await.unwrap();
+    let exit = run(&CheckArgs { address: None }, wrong(), SystemTime::now(), Output::new(Format::Json)).await.unwrap();
     assert_eq!(exit, Exit::Usage);
     let finding = broken(&wrong().unwrap_err());
     assert!(finding.message.contains("did you mean \"server\"?"), "{finding:?}");

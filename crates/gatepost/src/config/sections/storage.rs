@@ -12,12 +12,32 @@ use super::tables::tables;
 /// `[directory]`: the database of domains and users.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Directory {
-    /// Where it is.
+    /// The database, where it is in one.
     pub url: DatabaseUrl,
-    /// Whose tables they are.
+    /// Whose tables they are, or what is in their place.
     pub tables: Tables,
     /// The most connections at a time.
     pub connections: u32,
+}
+
+impl Directory {
+    /// Where it is, for people; without a password.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match &self.tables {
+            Tables::Own | Tables::Foreign(_) => self.url.to_string(),
+            Tables::Users(path) => path.display().to_string(),
+        }
+    }
+
+    /// The SQLite file that it is in, if it is in one.
+    #[must_use]
+    pub fn sqlite_path(&self) -> Option<PathBuf> {
+        match &self.tables {
+            Tables::Own | Tables::Foreign(_) => self.url.sqlite_path(),
+            Tables::Users(_) => None,
+        }
+    }
 }
 
 pub(in super::super) fn directory(document: &Document<'_>, server: &Server) -> Directory {
@@ -25,8 +45,8 @@ pub(in super::super) fn directory(document: &Document<'_>, server: &Server) -> D
     let about = "`sqlite:PATH` or `mysql://USER:PASSWORD@HOST/DATABASE`. TLS is required towards another host.";
     let url = s.optional("url", "`sqlite:` and DATA/directory.sqlite", about);
     Directory {
+        tables: tables(document, &s, url.as_ref()),
         url: database(document, url, server, "directory.sqlite"),
-        tables: tables(document, &s),
         connections: s.get("connections", Number::<1, 1000>(10), "The most connections to it at a time.").u32(),
     }
 }

@@ -1,12 +1,14 @@
 //! `[directory] preset` and the queries beside it: whose tables the directory
-//! has.
+//! has; or `users`, a file in their place.
+
+use std::path::PathBuf;
 
 use directory::{Queries, Query, Tables};
 use toml::Spanned;
 use toml::de::DeValue;
 
 use super::super::reader::{Document, Section};
-use super::super::value::{Choice, Setting, Words, Wrong, text};
+use super::super::value::{Choice, DatabaseUrl, Setting, Words, Wrong, text};
 
 /// Whose tables the directory has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +44,12 @@ impl Setting for Statement {
     }
 }
 
-pub(in super::super) fn tables(document: &Document<'_>, s: &Section<'_>) -> Tables {
+const USERS: &str = "A file of users in the place of a database, for tiny sites: a line `address:hash` for each; \
+     docs/directory.md describes it. It is read again when it changes. Neither `url` nor `preset` stands beside it then.";
+
+/// `url` is the database that the file names.
+pub(in super::super) fn tables(document: &Document<'_>, s: &Section<'_>, url: Option<&DatabaseUrl>) -> Tables {
+    let users: Option<PathBuf> = s.optional("users", "none", USERS);
     let Choice(preset) = s.get(
         "preset",
         Choice(Preset::Gatepost),
@@ -51,6 +58,13 @@ pub(in super::super) fn tables(document: &Document<'_>, s: &Section<'_>) -> Tabl
          of others are read, and nothing but passwords is changed in them.",
     );
     let given = given(s);
+    if let Some(users) = users {
+        if url.is_some() || preset != Preset::Gatepost || given.iter().any(Option::is_some) {
+            let what = "users is a file in the place of a database, and a database is named too".to_owned();
+            document.wrong_key("directory", "users", what, "take out one of them".to_owned());
+        }
+        return Tables::Users(document.path(users));
+    }
     let known = match preset {
         Preset::Gatepost if given.iter().all(Option::is_none) => return Tables::Own,
         Preset::Gatepost => {
