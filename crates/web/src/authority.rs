@@ -48,7 +48,7 @@ impl Authority {
     /// Apple's configuration profile with the one certificate. It is the same
     /// profile at each download, so that a second import replaces the first.
     fn profile(&self, hostname: &str) -> String {
-        let (outer, inner) = (self.uuid(0), self.uuid(16));
+        let outer = self.uuid(0);
         format!(
             r#"<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
@@ -56,17 +56,7 @@ impl Authority {
 <dict>
   <key>PayloadContent</key>
   <array>
-    <dict>
-      <key>PayloadCertificateFileName</key><string>ca.cer</string>
-      <key>PayloadContent</key>
-      <data>
-{data}      </data>
-      <key>PayloadDisplayName</key><string>{hostname}</string>
-      <key>PayloadIdentifier</key><string>{hostname}.ca.{inner}</string>
-      <key>PayloadType</key><string>com.apple.security.root</string>
-      <key>PayloadUUID</key><string>{inner}</string>
-      <key>PayloadVersion</key><integer>1</integer>
-    </dict>
+{part}
   </array>
   <key>PayloadDisplayName</key><string>{hostname}</string>
   <key>PayloadIdentifier</key><string>{hostname}.{outer}</string>
@@ -76,20 +66,43 @@ impl Authority {
 </dict>
 </plist>
 "#,
+            part = self.payload(hostname)
+        )
+    }
+
+    /// The part of a profile that has the certificate in it.
+    pub(crate) fn payload(&self, hostname: &str) -> String {
+        let inner = self.uuid(16);
+        format!(
+            r#"    <dict>
+      <key>PayloadCertificateFileName</key><string>ca.cer</string>
+      <key>PayloadContent</key>
+      <data>
+{data}      </data>
+      <key>PayloadDisplayName</key><string>{hostname}</string>
+      <key>PayloadIdentifier</key><string>{hostname}.ca.{inner}</string>
+      <key>PayloadType</key><string>com.apple.security.root</string>
+      <key>PayloadUUID</key><string>{inner}</string>
+      <key>PayloadVersion</key><integer>1</integer>
+    </dict>"#,
             data = self.base64(68)
         )
     }
 
-    /// Half of the fingerprint in the form of a UUID of its own kind (version 8,
-    /// RFC 9562 §5.8).
+    /// Half of the fingerprint as a UUID.
     fn uuid(&self, half: usize) -> String {
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&self.sha256[half..half + 16]);
-        bytes[6] = (bytes[6] & 0x0f) | 0x80;
-        bytes[8] = (bytes[8] & 0x3f) | 0x80;
-        let hex = HEXUPPER.encode(&bytes);
-        [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+        uuid(bytes)
     }
+}
+
+/// Bytes in the form of a UUID of its own kind (version 8, RFC 9562 §5.8).
+pub(crate) fn uuid(mut bytes: [u8; 16]) -> String {
+    bytes[6] = (bytes[6] & 0x0f) | 0x80;
+    bytes[8] = (bytes[8] & 0x3f) | 0x80;
+    let hex = HEXUPPER.encode(&bytes);
+    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
 }
 
 pub(crate) async fn pem(State(shared): State<Arc<Shared>>, speech: Speech) -> Response {

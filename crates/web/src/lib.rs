@@ -5,18 +5,25 @@
 //! style sheet, from here alone, and everything works without JavaScript.
 #![forbid(unsafe_code)]
 
+mod apple;
+mod asked;
 mod authority;
+mod autoconfig;
+mod autodiscover;
 mod forgery;
 mod form;
 mod guide;
 mod headers;
 mod home;
+mod hosted;
 mod language;
 mod missing;
 mod page;
 mod password;
+mod programs;
 mod report;
 mod services;
+mod setup;
 mod texts;
 
 use std::sync::Arc;
@@ -44,6 +51,10 @@ pub fn router(services: Services) -> Router {
         .route("/", get(home::show))
         .route("/password", get(password::show).post(password::change))
         .route("/.well-known/change-password", get(password::well_known))
+        .route("/setup", get(setup::show))
+        .route("/mail/config-v1.1.xml", get(autoconfig::show))
+        .route("/.well-known/autoconfig/mail/config-v1.1.xml", get(autoconfig::show))
+        .route("/mobileconfig", get(apple::show))
         .route("/certificate", get(guide::show))
         .route("/ca.pem", get(authority::pem))
         .route("/ca.der", get(authority::der))
@@ -51,7 +62,7 @@ pub fn router(services: Services) -> Router {
         .route("/report/{token}", get(report::show))
         .route("/style.css", get(page::style))
         .route("/icon.svg", get(page::icon))
-        .fallback(missing::page)
+        .fallback(autodiscover::otherwise)
         .method_not_allowed_fallback(missing::method)
         .layer(DefaultBodyLimit::max(MAX_READ))
         .layer(from_fn_with_state(Arc::clone(&shared), headers::add))

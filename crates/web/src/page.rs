@@ -6,6 +6,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use crate::language::{Language, Speech};
+use crate::programs::Filled;
 use crate::services::Place;
 use crate::texts::{Texts, fill};
 
@@ -27,6 +28,8 @@ pub(crate) struct Home<'a> {
 pub(crate) struct Guide {
     pub(crate) speech: Speech,
     pub(crate) fingerprint: String,
+    /// How each program imports it.
+    pub(crate) ways: Vec<Filled>,
 }
 
 /// Where the link of a refusal leads.
@@ -169,7 +172,7 @@ fn file(kind: &'static str, content: &'static str) -> Response {
     (headers, content).into_response()
 }
 
-fn answer(page: &impl Template, speech: Speech, status: StatusCode) -> Response {
+pub(crate) fn answer(page: &impl Template, speech: Speech, status: StatusCode) -> Response {
     let headers: [(HeaderName, &str); 3] = [
         (CONTENT_TYPE, "text/html; charset=utf-8"),
         (CONTENT_LANGUAGE, speech.language.tag()),

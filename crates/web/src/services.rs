@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use directory::AccountKey;
+use directory::{AccountKey, Directory};
 use login::{Logins, Policy};
 use mail::{Domain, Secret};
 
@@ -14,6 +14,8 @@ use crate::forgery::Guard;
 
 /// What the pages need; made once for the whole process.
 pub struct Services {
+    /// Says which domains are hosted.
+    pub directory: Arc<Directory>,
     /// Verifies and changes passwords.
     pub logins: Arc<Logins>,
     /// What a new password has to be.
@@ -42,6 +44,55 @@ pub struct Place {
     pub imaps: Option<u16>,
     /// The port of POP3 over TLS; none where it is off.
     pub pop3s: Option<u16>,
+    /// The server and the port that take users' outgoing mail over TLS; none
+    /// where nobody does.
+    pub outgoing: Option<(Domain, u16)>,
+    /// What the addresses of our pages begin with, `https://…` without a `/` at
+    /// the end.
+    pub pages: String,
+}
+
+/// By which protocol mail is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Imap,
+    Pop3,
+}
+
+/// A server as mail programs are told it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Server<'a> {
+    pub(crate) host: &'a Domain,
+    pub(crate) port: u16,
+}
+
+impl Kind {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Imap => "IMAP",
+            Self::Pop3 => "POP3",
+        }
+    }
+
+    pub(crate) fn autoconfig(self) -> &'static str {
+        match self {
+            Self::Imap => "imap",
+            Self::Pop3 => "pop3",
+        }
+    }
+}
+
+impl Place {
+    /// Where mail is read, the better way first.
+    pub(crate) fn incoming(&self) -> impl Iterator<Item = (Kind, Server<'_>)> {
+        let ports = [(Kind::Imap, self.imaps), (Kind::Pop3, self.pop3s)];
+        ports.into_iter().filter_map(|(kind, port)| Some((kind, Server { host: &self.hostname, port: port? })))
+    }
+
+    /// Where it is sent.
+    pub(crate) fn outgoing(&self) -> Option<Server<'_>> {
+        self.outgoing.as_ref().map(|(host, port)| Server { host, port: *port })
+    }
 }
 
 /// Where a request comes from: an extension of each, put there by whoever

@@ -80,8 +80,6 @@ pub(crate) struct Texts {
     pub(crate) guide_pem: &'static str,
     pub(crate) guide_der: &'static str,
     pub(crate) guide_profile: &'static str,
-    /// Program, and what to do there.
-    pub(crate) guide_programs: [(&'static str, &'static str); 5],
 }
 
 pub(crate) static EN: Texts = Texts {
@@ -170,33 +168,6 @@ pub(crate) static EN: Texts = Texts {
     guide_pem: "PEM (ca.pem): Thunderbird, Linux, Android",
     guide_der: "DER (ca.cer): Windows, Outlook",
     guide_profile: "Apple profile (ca.mobileconfig): iPhone, iPad, Mac",
-    guide_programs: [
-        (
-            "Thunderbird",
-            "Settings, Privacy & Security, Certificates, Manage Certificates, Authorities, Import: choose ca.pem and \
-             tick \u{201c}Trust this CA to identify websites\u{201d}.",
-        ),
-        (
-            "iPhone and iPad",
-            "Open the Apple profile, then Settings, General, VPN & Device Management, and install it. After that \
-             switch it on in Settings, General, About, Certificate Trust Settings.",
-        ),
-        (
-            "Mac",
-            "Open the Apple profile, then System Settings, General, Device Management, and install it. It holds for \
-             Mail and for browsers.",
-        ),
-        (
-            "Windows and Outlook",
-            "Open ca.cer, Install Certificate, Current User, \u{201c}Place all certificates in the following \
-             store\u{201d}, Trusted Root Certification Authorities.",
-        ),
-        (
-            "Android",
-            "Settings, Security, Encryption & credentials, Install a certificate, CA certificate: choose ca.pem. Some \
-             mail programs ask on their own instead, and show the fingerprint to compare.",
-        ),
-    ],
 };
 
 pub(crate) static DE: Texts = Texts {
@@ -292,33 +263,6 @@ pub(crate) static DE: Texts = Texts {
     guide_pem: "PEM (ca.pem): Thunderbird, Linux, Android",
     guide_der: "DER (ca.cer): Windows, Outlook",
     guide_profile: "Apple-Profil (ca.mobileconfig): iPhone, iPad, Mac",
-    guide_programs: [
-        (
-            "Thunderbird",
-            "Einstellungen, Datenschutz & Sicherheit, Zertifikate verwalten, Zertifizierungsstellen, Importieren: \
-             ca.pem wählen und \u{201e}Dieser CA vertrauen, um Websites zu identifizieren\u{201c} ankreuzen.",
-        ),
-        (
-            "iPhone und iPad",
-            "Das Apple-Profil öffnen, dann unter Einstellungen, Allgemein, VPN und Geräteverwaltung installieren. \
-             Danach unter Einstellungen, Allgemein, Info, Zertifikatsvertrauenseinstellungen einschalten.",
-        ),
-        (
-            "Mac",
-            "Das Apple-Profil öffnen, dann unter Systemeinstellungen, Allgemein, Geräteverwaltung installieren. Es \
-             gilt für Mail und für Browser.",
-        ),
-        (
-            "Windows und Outlook",
-            "ca.cer öffnen, Zertifikat installieren, Aktueller Benutzer, \u{201e}Alle Zertifikate in folgendem \
-             Speicher speichern\u{201c}, Vertrauenswürdige Stammzertifizierungsstellen.",
-        ),
-        (
-            "Android",
-            "Einstellungen, Sicherheit, Verschlüsselung und Anmeldedaten, Zertifikat installieren, CA-Zertifikat: \
-             ca.pem wählen. Manche Mailprogramme fragen stattdessen selbst und zeigen den Fingerabdruck zum Vergleich.",
-        ),
-    ],
 };
 
 /// Fills in what stands in braces. Braces in a value are not looked at.

@@ -68,15 +68,23 @@ struct Browser {
     token: String,
 }
 
-fn services(logins: Arc<Logins>, ended: Arc<Mutex<Vec<AccountKey>>>) -> Services {
+fn services(directory: Arc<Directory>, logins: Arc<Logins>, ended: Arc<Mutex<Vec<AccountKey>>>) -> Services {
+    let hostname = Domain::parse("mail.example.org").unwrap();
     Services {
+        directory,
         logins,
         policy: Policy::default(),
         ended: Box::new(move |account| ended.lock().unwrap().push(account)),
         now: || UNIX_EPOCH + Duration::from_secs(50_400),
         random: || [7; 16],
         key: Secret::new(vec![1; 32]),
-        place: Place { hostname: Domain::parse("mail.example.org").unwrap(), imaps: Some(993), pop3s: None },
+        place: Place {
+            pages: "https://mail.example.org:2443".to_owned(),
+            hostname,
+            imaps: Some(993),
+            pop3s: None,
+            outgoing: None,
+        },
         authority: Some(Authority::new(vec![0x30; 300])),
     }
 }
@@ -101,7 +109,7 @@ impl World {
         let settings = Settings { cost: Cost::CHEAP, ..Settings::default() };
         let logins = Logins::new(Arc::clone(&directory), settings, Arc::clone(&clock) as Arc<dyn Clock>).unwrap();
         let ended = Arc::default();
-        let router = web::router(services(Arc::new(logins), Arc::clone(&ended)));
+        let router = web::router(services(Arc::clone(&directory), Arc::new(logins), Arc::clone(&ended)));
         Self { _folder: folder, directory, clock, ended, router }
     }
 
@@ -321,7 +329,10 @@ async fn every_answer_says_how_it_is_to_be_treated() {
 async fn a_certificate_that_all_browsers_know_is_held_to() {
     let world = World::new().await;
     let logins = Logins::new(Arc::clone(&world.directory), Settings::default(), Arc::clone(&world.clock) as _);
-    let without = Services { authority: None, ..services(Arc::new(logins.unwrap()), Arc::default()) };
+    let without = Services {
+        authority: None,
+        ..services(Arc::clone(&world.directory), Arc::new(logins.unwrap()), Arc::default())
+    };
     let router = web::router(without);
     for (host, held) in [("mail.example.org", true), ("localhost:2443", false), ("a.LOCALHOST", false)] {
         let mut request = request(Method::GET, "/password", HERE, &[], String::new());
@@ -384,7 +395,10 @@ async fn the_certificate_is_there_in_three_forms() {
         Settings { cost: Cost::CHEAP, ..Settings::default() },
         Arc::new(TestClock::default()),
     );
-    let without = Services { authority: None, ..services(Arc::new(logins.unwrap()), Arc::default()) };
+    let without = Services {
+        authority: None,
+        ..services(Arc::clone(&world.directory), Arc::new(logins.unwrap()), Arc::default())
+    };
     let world = World { router: web::router(without), ..world };
     for path in ["/ca.pem", "/ca.der", "/ca.mobileconfig", "/certificate"] {
         assert_eq!(world.get(path, &[]).await.status, StatusCode::NOT_FOUND, "{path}");

@@ -26,6 +26,7 @@ pub use problem::{ConfigError, Page, Problem};
 pub use sections::{
     Directory, Imap, Index, Judge, Limits, Listeners, Log, LogFormat, Login, Mail, Pop3, Scan, Server, Smtp, Tls, Web,
 };
+pub use settings::PublicPorts;
 pub use value::{DatabaseUrl, Listen, UserName};
 
 use reader::Document;

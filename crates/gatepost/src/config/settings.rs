@@ -5,9 +5,38 @@ use std::path::PathBuf;
 use avscan_client::Copies;
 
 use super::sections::Smtputf8;
-use super::{Config, Imap, Judge, Pop3, Scan, Smtp};
+use super::{Config, Imap, Judge, Listen, Pop3, Scan, Smtp};
+
+/// The ports at which mail programs and browsers reach us; none where a service
+/// is off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PublicPorts {
+    /// IMAP over TLS.
+    pub imaps: Option<u16>,
+    /// POP3 over TLS.
+    pub pop3s: Option<u16>,
+    /// The pages.
+    pub https: Option<u16>,
+}
 
 impl Config {
+    /// What is told to whoever looks for us from outside.
+    #[must_use]
+    pub fn public_ports(&self) -> PublicPorts {
+        let port = |listens: &[Listen], public: Option<u16>| {
+            let listens = listens.iter().find_map(|listen| match listen {
+                Listen::Tcp(address) => Some(address.port()),
+                Listen::Unix(_) => None,
+            })?;
+            Some(public.unwrap_or(listens))
+        };
+        PublicPorts {
+            imaps: port(&self.listen.imaps, self.web.imaps_port),
+            pop3s: port(&self.listen.pop3s, self.web.pop3s_port),
+            https: port(&self.listen.https, self.web.https_port),
+        }
+    }
+
     /// For one SMTP listener; `starttls` where there is a certificate.
     #[must_use]
     pub fn smtp_settings(&self) -> smtp::Settings {

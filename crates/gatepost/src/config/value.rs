@@ -409,6 +409,28 @@ impl Setting for WebUrl {
     }
 }
 
+/// A server with a port, such as `smtp.example.net:465`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct HostPort(pub(super) Domain, pub(super) u16);
+
+impl Setting for HostPort {
+    const KIND: &'static str = "a server with its port such as \"smtp.example.net:465\"";
+
+    fn read(value: &Spanned<DeValue<'_>>) -> Result<Self, Wrong> {
+        let text = text(value)?;
+        let parts = text.rsplit_once(':').and_then(|(host, port)| {
+            let host = Domain::parse(host).ok().filter(|host| !host.is_literal())?;
+            Some(Self(host, port.parse().ok().filter(|port| *port != 0)?))
+        });
+        let hint = format!("{} is expected", Self::KIND);
+        parts.ok_or_else(|| Wrong::new(value.span(), format!("{text:?} is no server with a port"), hint))
+    }
+
+    fn show(&self) -> String {
+        format!("\"{}:{}\"", self.0, self.1)
+    }
+}
+
 /// One of a few words.
 pub(super) trait Words: Copy + PartialEq + 'static {
     const KIND: &'static str;

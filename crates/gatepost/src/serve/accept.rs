@@ -97,7 +97,7 @@ impl Doors {
             ids: Arc::clone(&parts.ids),
             clock: Arc::clone(&parts.clock),
         };
-        let pages = web::pages(config, &logins, gate.clone());
+        let pages = web::pages(config, &parts.directory, &logins, gate.clone());
         let times = users::Times { login: config.imap.login_timeout, idle: config.imap.idle_timeout };
         Ok(Self(Arc::new(Inner {
             smtp: Arc::new(Door { sites: reloadable.sites().clone(), stopping: stopping.clone() }),

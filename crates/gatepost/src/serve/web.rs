@@ -12,6 +12,7 @@ use access::gate::Gate;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response, StatusCode};
+use directory::Directory;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
@@ -26,7 +27,7 @@ use tokio::time::{sleep, timeout};
 use web::{Authority, Peer, Place, Services};
 
 use super::stream::Stream;
-use crate::config::{Config, Listen};
+use crate::config::Config;
 
 /// From the last byte of an answer, or the handshake, to the last one of the
 /// next request's header.
@@ -42,28 +43,41 @@ const MAX_HEADER: usize = 16 << 10;
 const MAX_LINES: usize = 64;
 
 /// The pages, with what they need of the rest of the server.
-pub fn pages(config: &Config, logins: &Arc<Logins>, gate: Gate) -> Router {
-    let port = |listens: &[Listen]| {
-        listens.iter().find_map(|listen| match listen {
-            Listen::Tcp(address) => Some(address.port()),
-            Listen::Unix(_) => None,
-        })
-    };
+pub fn pages(config: &Config, directory: &Arc<Directory>, logins: &Arc<Logins>, gate: Gate) -> Router {
     let authority = config.tls.cert.as_deref().and_then(|cert| own_authority(&cert.with_file_name("ca.pem")));
     web::router(Services {
+        directory: Arc::clone(directory),
         logins: Arc::clone(logins),
         policy: Policy { least: config.web.min_password },
         ended: Box::new(move |account| gate.end_sessions(account)),
         now: SystemTime::now,
         random: rand::random,
         key: Secret::new(rand::random::<[u8; 32]>().to_vec()),
-        place: Place {
-            hostname: config.server.hostname.clone(),
-            imaps: port(&config.listen.imaps),
-            pop3s: port(&config.listen.pop3s),
-        },
+        place: place(config),
         authority: authority.map(Authority::new),
     })
+}
+
+/// Where mail programs find us.
+fn place(config: &Config) -> Place {
+    let ports = config.public_ports();
+    Place {
+        hostname: config.server.hostname.clone(),
+        imaps: ports.imaps,
+        pop3s: ports.pop3s,
+        outgoing: config.web.outgoing.clone(),
+        pages: pages_base(config, ports.https),
+    }
+}
+
+/// What the addresses of our pages begin with. Where the configuration does not
+/// say it, it is our name, with the port where that is not the usual one.
+fn pages_base(config: &Config, https: Option<u16>) -> String {
+    let (base, usual) = (&config.judge.report_base, format!("https://{}", config.server.hostname));
+    match https.filter(|port| *port != 443 && *base == usual) {
+        Some(port) => format!("{base}:{port}"),
+        None => base.clone(),
+    }
 }
 
 /// The authority's certificate, which lies beside the server's where we made
