@@ -44,9 +44,19 @@ pub fn secure(
     name: &str,
     config: &Arc<ClientConfig>,
 ) -> Connection<StreamOwned<ClientConnection, TcpStream>> {
+    secure_over(tcp(address), name, config)
+}
+
+/// TLS on a connection that is there; the certificate must be for `name`.
+#[must_use]
+pub fn secure_over(
+    stream: TcpStream,
+    name: &str,
+    config: &Arc<ClientConfig>,
+) -> Connection<StreamOwned<ClientConnection, TcpStream>> {
     let name = ServerName::try_from(name.to_owned()).expect("a server's name");
     let session = ClientConnection::new(Arc::clone(config), name).expect("a TLS session");
-    Connection(BufReader::new(StreamOwned::new(session, tcp(address))))
+    Connection(BufReader::new(StreamOwned::new(session, stream)))
 }
 
 fn tcp(address: SocketAddr) -> TcpStream {

@@ -6,7 +6,6 @@
 
 mod client;
 mod message;
-mod process;
 mod report;
 
 use std::error::Error;
@@ -17,6 +16,7 @@ use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use tests::process;
 
 /// Load for an SMTP server on this machine.
 #[derive(Debug, Clone, Parser)]
