@@ -4,11 +4,12 @@
 //! No command knows the number of an account. What one login can name, another
 //! cannot, because every name is looked up within the account of the handle.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use directory::{Directory, DirectoryError};
-use login::Login;
+use login::{Login, Service};
 use mail::{Address, Class, Classified};
 use mailbox::{
     AccountId, AccountKey, Folder, FolderName, Mailbox, Mode, Quota, SpecialUse, Status, Store, StoreError, View,
@@ -16,6 +17,7 @@ use mailbox::{
 use thiserror::Error;
 
 use crate::seats::{Ending, Seat, Seats};
+use crate::sessions::{Entry, Session};
 use crate::standing::Standing;
 
 /// Opens accounts for logins.
@@ -87,14 +89,15 @@ impl Gate {
         Ok(self.directory.credentials(address).await?.is_some())
     }
 
-    /// Opens the account of a login. Its first login makes it.
+    /// Opens the account of a login from this address, now. Its first login
+    /// makes it.
     ///
     /// # Errors
     ///
     /// [`GateError`].
-    pub async fn open(&self, login: &Login) -> Result<Opened, GateError> {
+    pub async fn open(&self, login: &Login, peer: IpAddr, now: SystemTime) -> Result<Opened, GateError> {
         // Before the row is read: a change that comes after it ends this session.
-        let seat = self.seats.take(login.account()).ok_or(GateError::TooManySessions)?;
+        let seat = self.seats.take(login.account(), Entry::new(login, peer, now)).ok_or(GateError::TooManySessions)?;
         let row = self.directory.account(login.address()).await?;
         if row.key != login.account() {
             return Err(GateError::Replaced);
@@ -116,6 +119,27 @@ impl Gate {
     /// Ends all sessions that an account has now: it has a new password.
     pub fn end_sessions(&self, account: directory::AccountKey) {
         self.seats.end(account);
+    }
+
+    /// Ends all sessions of an address because the administrator wants it; says
+    /// how many there were.
+    pub fn end_sessions_of(&self, address: &Address) -> usize {
+        self.seats.end_of(address)
+    }
+
+    /// Who is logged in now, or how one address is, sorted by address, door and
+    /// time.
+    #[must_use]
+    pub fn sessions(&self, of: Option<&Address>) -> Vec<Session> {
+        let mut sessions = self.seats.list(of);
+        sessions.sort_by_cached_key(|session| (session.address.normal(), session.service.to_string(), session.since));
+        sessions
+    }
+
+    /// How many are logged in through this door.
+    #[must_use]
+    pub fn open_sessions(&self, service: Service) -> usize {
+        self.seats.count(service)
     }
 }
 
@@ -140,6 +164,11 @@ impl Opened {
     #[must_use]
     pub fn ending(&self) -> Ending {
         self.seat.ending().clone()
+    }
+
+    /// Where the session says what it does.
+    pub(crate) fn entry(&self) -> &Entry {
+        self.seat.entry()
     }
 
     /// All folders, `INBOX` first.

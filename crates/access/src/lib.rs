@@ -8,6 +8,8 @@ pub mod gate;
 pub mod imap;
 pub mod pop3;
 mod seats;
+mod sessions;
 mod standing;
 
 pub use seats::Ending;
+pub use sessions::{Session, State};

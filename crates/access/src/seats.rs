@@ -7,6 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use directory::AccountKey;
 use event_listener::Event;
+use login::Service;
+use mail::Address;
+
+use crate::sessions::{Entry, Session};
 
 /// The sessions that are open, by account.
 #[derive(Debug)]
@@ -18,7 +22,7 @@ pub(crate) struct Seats {
 /// The sessions of one account.
 #[derive(Debug, Default)]
 struct Row {
-    count: usize,
+    sessions: Vec<Arc<Entry>>,
     /// Of the sessions that come now; those of before an end have another.
     ending: Ending,
 }
@@ -60,6 +64,7 @@ impl Ending {
 pub(crate) struct Seat {
     seats: Arc<Seats>,
     account: AccountKey,
+    entry: Arc<Entry>,
     ending: Ending,
 }
 
@@ -67,6 +72,11 @@ impl Seat {
     /// When the session has to end.
     pub(crate) fn ending(&self) -> &Ending {
         &self.ending
+    }
+
+    /// Where the session says what it does.
+    pub(crate) fn entry(&self) -> &Entry {
+        &self.entry
     }
 }
 
@@ -77,17 +87,17 @@ impl Seats {
     }
 
     /// Takes one; `None` where the account has as many as it may have.
-    pub(crate) fn take(self: &Arc<Self>, account: AccountKey) -> Option<Seat> {
+    pub(crate) fn take(self: &Arc<Self>, account: AccountKey, entry: Arc<Entry>) -> Option<Seat> {
         let mut taken = self.taken();
-        let count = taken.get(&account).map_or(0, |row| row.count);
+        let count = taken.get(&account).map_or(0, |row| row.sessions.len());
         if count >= self.most {
             return None;
         }
         let row = taken.entry(account).or_default();
-        row.count += 1;
+        row.sessions.push(Arc::clone(&entry));
         let ending = row.ending.clone();
         drop(taken);
-        Some(Seat { seats: Arc::clone(self), account, ending })
+        Some(Seat { seats: Arc::clone(self), account, entry, ending })
     }
 
     /// Tells all sessions that the account has now to end; those that come later
@@ -99,6 +109,33 @@ impl Seats {
         }
     }
 
+    /// The same for whoever has this address; how many sessions were told.
+    pub(crate) fn end_of(&self, address: &Address) -> usize {
+        let mut taken = self.taken();
+        let rows = taken.values_mut().filter(|row| row.sessions.iter().any(|session| session.address() == address));
+        let told: Vec<(usize, Ending)> =
+            rows.map(|row| (row.sessions.len(), std::mem::take(&mut row.ending))).collect();
+        drop(taken);
+        told.iter().for_each(|(_, ending)| ending.come());
+        told.iter().map(|(count, _)| count).sum()
+    }
+
+    /// All sessions, or those of one address.
+    pub(crate) fn list(&self, of: Option<&Address>) -> Vec<Session> {
+        let taken = self.taken();
+        let all = taken.values().flat_map(|row| &row.sessions);
+        let wanted: Vec<_> = all.filter(|entry| of.is_none_or(|of| entry.address() == of)).map(Arc::clone).collect();
+        // What they do is copied when nobody waits for a seat any more.
+        drop(taken);
+        wanted.iter().map(|entry| entry.snapshot()).collect()
+    }
+
+    /// How many there are through this door.
+    pub(crate) fn count(&self, service: Service) -> usize {
+        let taken = self.taken();
+        taken.values().flat_map(|row| &row.sessions).filter(|session| session.service() == service).count()
+    }
+
     fn taken(&self) -> MutexGuard<'_, HashMap<AccountKey, Row>> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -108,7 +145,7 @@ impl Drop for Seat {
     fn drop(&mut self) {
         let mut taken = self.seats.taken();
         match taken.get_mut(&self.account) {
-            Some(row) if row.count > 1 => row.count -= 1,
+            Some(row) if row.sessions.len() > 1 => row.sessions.retain(|session| !Arc::ptr_eq(session, &self.entry)),
             _ => {
                 taken.remove(&self.account);
             }
@@ -118,19 +155,28 @@ impl Drop for Seat {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+    use std::time::SystemTime;
+
     use super::*;
+    use crate::sessions::State;
+
+    fn entry(who: &str, service: Service) -> Arc<Entry> {
+        let address = Address::parse(&format!("{who}@example.org")).unwrap();
+        Entry::of(address, (service, login::Opener::Password), IpAddr::V4(Ipv4Addr::LOCALHOST), SystemTime::UNIX_EPOCH)
+    }
 
     #[test]
     fn each_account_has_its_own() {
         let seats = Seats::new(2);
         let (alice, bob) = (AccountKey::new(1), AccountKey::new(2));
-        let first = seats.take(alice).unwrap();
-        let second = seats.take(alice).unwrap();
-        assert!(seats.take(alice).is_none());
-        let other = seats.take(bob).unwrap();
+        let first = seats.take(alice, entry("alice", Service::Imap)).unwrap();
+        let second = seats.take(alice, entry("alice", Service::Imap)).unwrap();
+        assert!(seats.take(alice, entry("alice", Service::Imap)).is_none());
+        let other = seats.take(bob, entry("bob", Service::Imap)).unwrap();
         drop(first);
-        let third = seats.take(alice).unwrap();
-        assert!(seats.take(alice).is_none());
+        let third = seats.take(alice, entry("alice", Service::Imap)).unwrap();
+        assert!(seats.take(alice, entry("alice", Service::Imap)).is_none());
         drop((second, third, other));
         assert!(seats.taken().is_empty(), "nothing is kept of who is gone");
     }
@@ -139,16 +185,59 @@ mod tests {
     async fn who_is_there_is_told_to_end_and_nobody_else() {
         let seats = Seats::new(9);
         let (alice, bob) = (AccountKey::new(1), AccountKey::new(2));
-        let (first, other) = (seats.take(alice).unwrap(), seats.take(bob).unwrap());
+        let (first, other) = (
+            seats.take(alice, entry("alice", Service::Imap)).unwrap(),
+            seats.take(bob, entry("bob", Service::Imap)).unwrap(),
+        );
         let waiting = first.ending().clone();
         let waiting = tokio::spawn(async move { waiting.wait().await });
         seats.end(alice);
         seats.end(AccountKey::new(3));
         waiting.await.unwrap();
         first.ending().wait().await;
-        let later = seats.take(alice).unwrap();
+        let later = seats.take(alice, entry("alice", Service::Imap)).unwrap();
         assert!(!later.ending().has_come() && !other.ending().has_come());
         seats.end(alice);
         assert!(later.ending().has_come());
+    }
+
+    #[test]
+    fn what_they_do_is_listed() {
+        let seats = Seats::new(9);
+        let (alice, bob) = (AccountKey::new(1), AccountKey::new(2));
+        let first = seats.take(alice, entry("alice", Service::Imap)).unwrap();
+        let second = seats.take(alice, entry("alice", Service::Pop3)).unwrap();
+        let _other = seats.take(bob, entry("bob", Service::Imap)).unwrap();
+        let later = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(9);
+        first.entry().begins("FETCH", later);
+        first.entry().folder(Some(&"é".repeat(500)));
+        let of_alice = Address::parse("ALICE@example.org").unwrap();
+        let seen = |service| {
+            let listed = seats.list(Some(&of_alice));
+            listed.into_iter().find(|session| session.service == service)
+        };
+        let session = seen(Service::Imap).unwrap();
+        assert_eq!((session.command, session.state, session.heard), ("FETCH", State::Busy, later));
+        assert_eq!(session.folder.unwrap().chars().count(), 100);
+        first.entry().waits(70);
+        first.entry().waits(7);
+        let session = seen(Service::Imap).unwrap();
+        assert_eq!((session.command, session.state, session.sent), ("FETCH", State::Waiting, 77));
+        assert_eq!((seats.list(None).len(), seats.count(Service::Imap), seats.count(Service::Pop3)), (3, 2, 1));
+        drop(first);
+        assert_eq!((seen(Service::Imap), seats.list(Some(&of_alice)).len()), (None, 1));
+        drop(second);
+        assert_eq!((seats.end_of(&of_alice), seats.list(None).len()), (0, 1));
+    }
+
+    #[tokio::test]
+    async fn the_administrator_ends_those_of_one_address() {
+        let seats = Seats::new(9);
+        let (alice, bob) = (AccountKey::new(1), AccountKey::new(2));
+        let first = seats.take(alice, entry("alice", Service::Imap)).unwrap();
+        let other = seats.take(bob, entry("bob", Service::Imap)).unwrap();
+        assert_eq!(seats.end_of(&Address::parse("alice@example.org").unwrap()), 1);
+        first.ending().wait().await;
+        assert!(!other.ending().has_come());
     }
 }

@@ -14,6 +14,7 @@ use imap_types::sequence::{SeqOrUid, Sequence, SequenceSet as WireSet};
 use imap_types::status::StatusDataItemName;
 use mail::Secret;
 
+use crate::client;
 use crate::request::{
     Extra, Extras, FetchItem, FlagName, Label, MailboxName, Numbers, Request, Section, SectionText, StatusItem, Store,
     StoreAnswer, StoreRequest,
@@ -32,7 +33,7 @@ pub(crate) fn request(command: &Command<'_>) -> Option<Request> {
         CommandBody::Capability => Some(Request::Capability),
         CommandBody::Noop => Some(Request::Noop),
         CommandBody::Logout => Some(Request::Logout),
-        CommandBody::Id { .. } => Some(Request::Id),
+        CommandBody::Id { parameters } => Some(Request::Id { client: parameters.as_deref().and_then(client::name) }),
         CommandBody::Enable { capabilities } => Some(Request::Enable { extras: extras(capabilities.as_ref()) }),
         CommandBody::Namespace => Some(Request::Namespace),
         CommandBody::Check => Some(Request::Check),

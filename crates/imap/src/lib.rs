@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod append;
+mod client;
 mod convert;
 pub mod fetch;
 mod framing;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use mail::Secret;
+use mail::{Secret, Text};
 use mime::Understands;
 
 use crate::list::ListRequest;
@@ -288,7 +288,7 @@ pub enum Request {
     Capability,
     Noop,
     Logout,
-    Id,
+    Id { client: Option<Text> },
     Enable { extras: Extras },
     Namespace,
     Login { user: String, password: Secret },
@@ -326,7 +326,7 @@ impl Request {
             Self::Capability => "CAPABILITY",
             Self::Noop => "NOOP",
             Self::Logout => "LOGOUT",
-            Self::Id => "ID",
+            Self::Id { .. } => "ID",
             Self::Enable { .. } => "ENABLE",
             Self::Namespace => "NAMESPACE",
             Self::Login { .. } => "LOGIN",

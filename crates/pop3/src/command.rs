@@ -60,6 +60,30 @@ pub enum Command {
     Quit,
 }
 
+impl Command {
+    /// Its word, as in [`COMMANDS`].
+    #[must_use]
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Self::Capa => "CAPA",
+            Self::User(_) => "USER",
+            Self::Pass(_) => "PASS",
+            Self::Auth(_) => "AUTH",
+            Self::Utf8 => "UTF8",
+            Self::Lang(_) => "LANG",
+            Self::Stat => "STAT",
+            Self::List(_) => "LIST",
+            Self::Uidl(_) => "UIDL",
+            Self::Retr(_) => "RETR",
+            Self::Top(..) => "TOP",
+            Self::Dele(_) => "DELE",
+            Self::Noop => "NOOP",
+            Self::Rset => "RSET",
+            Self::Quit => "QUIT",
+        }
+    }
+}
+
 /// What `AUTH` asks for.
 #[derive(Debug, Clone)]
 pub enum Auth {

@@ -3,6 +3,7 @@
 
 use imap::response::{Reply, data, id as id_line};
 use imap::{Extra, Extras, State};
+use mail::Text;
 
 use super::failure::Failure;
 use super::output::{Output, Sink};
@@ -26,7 +27,17 @@ pub(super) async fn run<S: Sink>(session: &Session, out: &mut Output<'_, S>) -> 
 }
 
 /// Says the name and no version: ID is answered before login too.
-pub(super) async fn id<S: Sink>(out: &mut Output<'_, S>) -> Result<Reply, Failure> {
+pub(super) async fn id<S: Sink>(
+    session: &mut Session,
+    client: Option<Text>,
+    out: &mut Output<'_, S>,
+) -> Result<Reply, Failure> {
+    if let Some(client) = client {
+        if let Some(opened) = &session.opened {
+            opened.entry().client(client.clone());
+        }
+        session.client = Some(client);
+    }
     out.put(&id_line(&[("name", "Gatepost")])).await?;
     Ok(Reply::ok("Pleased to meet you"))
 }

@@ -1,7 +1,6 @@
 //! CLOSE and UNSELECT (RFC 3501 §6.4.2, RFC 3691): back to no folder, with and
 //! without expunging.
 
-use imap::State;
 use imap::response::Reply;
 use mailbox::Expunge;
 
@@ -18,7 +17,6 @@ pub(super) async fn close(session: &mut Session) -> Result<Reply, Failure> {
 }
 
 pub(super) fn unselect(session: &mut Session) -> Reply {
-    session.selected = None;
-    session.state = State::Authenticated;
+    session.close();
     Reply::ok("Closed")
 }

@@ -20,6 +20,7 @@ pub(super) async fn run<S: Sink>(session: &mut Session, command: Tagged, out: &m
         let outcome = Err(Reply::bad("This command is not lawful now").into());
         return session.answer(&tag, outcome, out).await;
     }
+    session.begins(name);
     let outcome = match request {
         Request::Logout => {
             session.farewell("Goodbye", out).await?;
@@ -74,7 +75,7 @@ async fn folders<S: Sink>(session: &mut Session, request: Request, out: &mut Out
     match request {
         Request::Capability => capability::run(session, out).await,
         Request::Noop | Request::Check => noop::run(session, out).await,
-        Request::Id => capability::id(out).await,
+        Request::Id { client } => capability::id(session, client, out).await,
         Request::Enable { extras } => capability::enable(session, &extras, out).await,
         Request::Namespace => namespace::run(out).await,
         Request::Login { user, password } => login::run(session, &user, password).await,

@@ -20,13 +20,16 @@ pub(super) async fn run(session: &mut Session, user: &str, password: Secret) -> 
         }
         Err(error) => return Err(failed(session, unavailable(&error))),
     };
-    let opened = match session.services.gate.open(&login).await {
+    let opened = match session.services.gate.open(&login, session.peer, session.services.clock.now()).await {
         Ok(opened) => opened,
         Err(error) => {
             tracing::warn!(%error, "an account could not be opened");
             return Err(failed(session, not_opened(&error)));
         }
     };
+    if let Some(client) = &session.client {
+        opened.entry().client(client.clone());
+    }
     session.opened = Some(opened);
     session.state = State::Authenticated;
     session.framer.authenticated();

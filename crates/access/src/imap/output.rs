@@ -26,12 +26,13 @@ pub struct Gone;
 /// What is collected in front of a sink.
 pub(super) struct Output<'a, S> {
     held: Vec<u8>,
+    sent: usize,
     sink: &'a mut S,
 }
 
 impl<'a, S: Sink> Output<'a, S> {
     pub(super) fn new(sink: &'a mut S) -> Self {
-        Self { held: Vec::new(), sink }
+        Self { held: Vec::new(), sent: 0, sink }
     }
 
     pub(super) async fn put(&mut self, bytes: &[u8]) -> Result<(), Gone> {
@@ -47,6 +48,12 @@ impl<'a, S: Sink> Output<'a, S> {
         if self.held.is_empty() {
             return Ok(());
         }
+        self.sent += self.held.len();
         self.sink.write(std::mem::take(&mut self.held)).await
+    }
+
+    /// Octets that were sent.
+    pub(super) fn sent(&self) -> u64 {
+        self.sent as u64
     }
 }

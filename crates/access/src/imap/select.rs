@@ -22,8 +22,7 @@ pub(super) async fn run<S: Sink>(
         session.enable(Extra::CondStore);
     }
     // What was selected before is closed, whether or not this works.
-    session.selected = None;
-    session.state = State::Authenticated;
+    session.close();
     let name = folder::name(session, mailbox)?;
     let view = session.opened()?.select(&name, mode).await?;
     let validity = view.uid_validity.0;
@@ -46,6 +45,7 @@ pub(super) async fn run<S: Sink>(
     out.untagged(&selected.highest_modseq()).await?;
     session.selected = Some(selected);
     session.state = State::Selected;
+    session.opened()?.entry().folder(Some(name.as_str()));
     Ok(match access {
         Access::ReadWrite => Reply::ok("Selected").with(Code::ReadWrite),
         Access::ReadOnly => Reply::ok("Selected").with(Code::ReadOnly),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ::login::Logins;
 use imap::response::{Code, Name, Reply, Status, continuation};
 use imap::{Extra, Frame, Framer, Limits, State, Tag};
-use mail::IdSource;
+use mail::{IdSource, Text};
 use mailbox::{Clock, FolderName, SEPARATOR, Watch};
 use maildir::Blocking;
 use mime::Understands;
@@ -80,6 +80,8 @@ pub struct Session {
     pub(super) services: Arc<Services>,
     pub(super) settings: Settings,
     pub(super) peer: IpAddr,
+    /// What the program calls itself.
+    pub(super) client: Option<Text>,
     pub(super) framer: Framer,
     pub(super) state: State,
     pub(super) opened: Option<Opened>,
@@ -103,6 +105,7 @@ impl Session {
             services,
             settings,
             peer,
+            client: None,
             framer: Framer::new(settings.limits),
             state: State::NotAuthenticated,
             opened: None,
@@ -155,7 +158,30 @@ impl Session {
             }
         }
         out.flush().await?;
+        self.waits(out.sent());
         Ok(if self.watch.is_some() { Next::Idle } else { Next::Read })
+    }
+
+    /// Back to no folder.
+    pub(super) fn close(&mut self) {
+        self.selected = None;
+        self.state = State::Authenticated;
+        if let Some(opened) = &self.opened {
+            opened.entry().folder(None);
+        }
+    }
+
+    /// A command begins: for whoever asks who does what here.
+    pub(super) fn begins(&self, command: &'static str) {
+        if let Some(opened) = &self.opened {
+            opened.entry().begins(command, self.services.clock.now());
+        }
+    }
+
+    fn waits(&self, sent: u64) {
+        if let Some(opened) = &self.opened {
+            opened.entry().waits(sent);
+        }
     }
 
     /// Says farewell because of something that the shell knows: it closes the
@@ -207,6 +233,7 @@ impl Session {
             Err(Failure::Bye(text)) => self.farewell(text, &mut out).await?,
         }
         out.flush().await?;
+        self.waits(out.sent());
         Ok(if self.state == State::Logout { Next::Close } else { Next::Idle })
     }
 
@@ -245,7 +272,10 @@ impl Session {
                 out.put(&continuation("OK")).await?;
                 out.flush().await
             }
-            Frame::Append(start) => Box::pin(append::begin(self, start, out)).await,
+            Frame::Append(start) => {
+                self.begins("APPEND");
+                Box::pin(append::begin(self, start, out)).await
+            }
             Frame::AppendData(bytes) => append::data(self, &bytes).await,
             Frame::AppendEnd => Box::pin(append::end(self, append::Behind::Nothing, out)).await,
             Frame::AppendGarbage => Box::pin(append::end(self, append::Behind::Garbage, out)).await,

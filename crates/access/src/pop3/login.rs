@@ -29,7 +29,7 @@ pub(super) async fn run(
         },
         other => LoginFailure::Unavailable(other.class()),
     })?;
-    let opened = services.gate.open(&login).await.map_err(|error| not_opened(&error))?;
+    let opened = services.gate.open(&login, peer, services.now()).await.map_err(|error| not_opened(&error))?;
     let folder = place.folder()?;
     let mailbox = opened.mailbox(&folder).await.map_err(|error| no_folder(&error))?;
     let lease = services.leases.take(mailbox.id(), services.now()).ok_or(LoginFailure::InUse)?;
@@ -41,6 +41,7 @@ pub(super) async fn run(
         return Err(LoginFailure::NoSuchFolder);
     }
     let adopted = opened.store().adopted_uidls(&mailbox).await.map_err(|error| unavailable(&error))?;
+    opened.entry().folder(Some(folder.as_str()));
     let uids = view.messages.iter().map(|message| message.uid).collect();
     Ok(Open { maildrop: Maildrop::new(entries(&view, &adopted)), opened, mailbox, lease, uids, form: Form::Ascii })
 }

@@ -100,6 +100,9 @@ impl Connection {
             out.pause().await?;
         }
         out.flush().await?;
+        if let Some(open) = &self.open {
+            open.opened.entry().waits(out.sent());
+        }
         Ok(if self.session.is_over() { Next::Close } else { Next::Read(self.session.patience()) })
     }
 
@@ -152,7 +155,10 @@ impl Connection {
                 Ok(())
             }
             Event::Do(command) => match &mut self.open {
-                Some(open) => run(command, open, services, out).await,
+                Some(open) => {
+                    open.opened.entry().begins(command.verb(), services.now());
+                    run(command, open, services, out).await
+                }
                 None => {
                     out.reply(&Reply::failed(mail::Class::Internal));
                     Ok(())

@@ -31,12 +31,13 @@ impl From<Gone> for Ended {
 pub(super) struct Out<'a, S> {
     held: Vec<u8>,
     language: Language,
+    sent: usize,
     sink: &'a mut S,
 }
 
 impl<'a, S: Sink> Out<'a, S> {
     pub(super) fn new(sink: &'a mut S) -> Self {
-        Self { held: Vec::new(), language: Language::default(), sink }
+        Self { held: Vec::new(), language: Language::default(), sent: 0, sink }
     }
 
     /// Replies from now on are in this language.
@@ -61,8 +62,14 @@ impl<'a, S: Sink> Out<'a, S> {
     /// Sends what is held.
     pub(super) async fn flush(&mut self) -> Result<(), Ended> {
         if !self.held.is_empty() {
+            self.sent += self.held.len();
             self.sink.write(std::mem::take(&mut self.held)).await?;
         }
         Ok(())
+    }
+
+    /// Octets that were sent.
+    pub(super) fn sent(&self) -> u64 {
+        self.sent as u64
     }
 }

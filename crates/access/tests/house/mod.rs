@@ -95,7 +95,9 @@ impl House {
     pub fn opened(&self, who: &str) -> Opened {
         let verified = self.logins.verify(who, Secret::from("secret"), here(), Service::Imap);
         let login = self.runtime.block_on(verified).unwrap();
-        self.runtime.block_on(self.services.gate.open(&login)).unwrap_or_else(|error| panic!("{error}"))
+        self.runtime
+            .block_on(self.services.gate.open(&login, here(), self.clock.now()))
+            .unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// The other protocol, behind the same gate.
