@@ -27,7 +27,8 @@ fn stat(pid: u32) -> Option<Stat> {
     Some(Stat { parent: u32::try_from(number(1)?).ok()?, ticks: (11..=14).filter_map(number).sum() })
 }
 
-fn family(roots: &[u32]) -> Vec<u32> {
+/// These processes and all their children.
+pub fn family(roots: &[u32]) -> Vec<u32> {
     let pids = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     let parents: HashMap<u32, u32> = pids.filter_map(|pid| Some((pid, stat(pid)?.parent))).collect();

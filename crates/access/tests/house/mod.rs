@@ -3,7 +3,7 @@
 
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -59,7 +59,7 @@ pub struct House {
     pub directory: Arc<Directory>,
     logins: Arc<Logins>,
     store: Store,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 const FIRST: &[u8] = b"Date: Tue, 1 Jul 2003 10:52:37 +0200\nFrom: Carol <carol@example.net>\nTo: alice@example.org, \
@@ -84,7 +84,7 @@ impl House {
             (store, services, logins, directory)
         });
         let (runtime, services) = (Rc::new(runtime), Arc::new(services));
-        let house = Self { runtime, services, clock, directory, logins, store, _folder: folder };
+        let house = Self { runtime, services, clock, directory, logins, store, folder };
         for (number, message) in [FIRST, SECOND, THIRD].into_iter().enumerate() {
             let flags = if number == 2 { Flags::SEEN } else { Flags::NONE };
             house.put(message, flags, i64::try_from(number).unwrap());
@@ -98,6 +98,16 @@ impl House {
         self.runtime
             .block_on(self.services.gate.open(&login, here(), self.clock.now()))
             .unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Somebody's Maildir.
+    pub fn maildir(&self, name: &str) -> PathBuf {
+        self.folder.path().join("mail/example.org").join(name).join("Maildir")
+    }
+
+    /// What is done in the background.
+    pub fn tick(&self) {
+        self.runtime.block_on(self.store.tick());
     }
 
     /// The other protocol, behind the same gate.
