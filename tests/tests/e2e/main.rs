@@ -4,6 +4,7 @@
 
 mod away;
 mod broken_set;
+mod clients;
 mod crash;
 mod delivery;
 mod engines;
