@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use directory::{Directory, DirectoryError};
-use login::{Login, Service};
+use login::{Ground, Login, Opener, Service};
 use mail::{Address, Class, Classified};
 use mailbox::{
     AccountId, AccountKey, Folder, FolderName, Mailbox, Mode, Quota, SpecialUse, Status, Store, StoreError, View,
@@ -52,6 +52,12 @@ pub enum GateError {
     /// The password was changed since the login.
     #[error("the password was changed since the login")]
     NewPassword,
+    /// The app password was revoked since the login.
+    #[error("the app password was revoked since the login")]
+    Revoked,
+    /// Two-step login was switched on since the login.
+    #[error("two-step login was switched on since the login")]
+    TwoStep,
     /// The account has as many sessions as it may have.
     #[error("the account has too many sessions")]
     TooManySessions,
@@ -64,7 +70,7 @@ impl Classified for GateError {
     fn class(&self) -> Class {
         match self {
             Self::Directory(error) => error.class(),
-            Self::Replaced | Self::SwitchedOff | Self::NewPassword => Class::Missing,
+            Self::Replaced | Self::SwitchedOff | Self::NewPassword | Self::Revoked | Self::TwoStep => Class::Missing,
             Self::TooManySessions => Class::Quota,
             Self::Store(error) => error.class(),
         }
@@ -102,23 +108,25 @@ impl Gate {
         if row.key != login.account() {
             return Err(GateError::Replaced);
         }
-        let credentials = self.directory.credentials(login.address()).await?.ok_or(GateError::Replaced)?;
-        if !credentials.active {
-            return Err(GateError::SwitchedOff);
-        }
-        if credentials.hash.as_ref() != Some(login.hash()) {
-            return Err(GateError::NewPassword);
+        match login.ground(&self.directory).await? {
+            Ground::Holds => {}
+            Ground::Replaced => return Err(GateError::Replaced),
+            Ground::SwitchedOff => return Err(GateError::SwitchedOff),
+            Ground::NewPassword => return Err(GateError::NewPassword),
+            Ground::Revoked => return Err(GateError::Revoked),
+            Ground::TwoStep => return Err(GateError::TwoStep),
         }
         let key = AccountKey { source: "directory", foreign_key: row.identity() };
         let quota = row.quota.map_or(Quota::Unlimited, Quota::Bytes);
         let account = self.store.account(&key, login.address(), quota).await?;
-        let standing = Standing::new(Arc::clone(&self.directory), credentials);
+        let standing = Standing::new(Arc::clone(&self.directory), login.clone());
         Ok(Opened { store: self.store.clone(), account, standing, seat })
     }
 
-    /// Ends all sessions that an account has now: it has a new password.
-    pub fn end_sessions(&self, account: directory::AccountKey) {
-        self.seats.end(account);
+    /// Ends all sessions that were opened by this: the account has a new
+    /// password, or the app password was revoked. Other sessions go on.
+    pub fn end_sessions(&self, account: directory::AccountKey, opener: Opener) {
+        self.seats.end(account, opener);
     }
 
     /// Ends all sessions of an address because the administrator wants it; says

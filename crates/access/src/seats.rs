@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use directory::AccountKey;
 use event_listener::Event;
-use login::Service;
+use login::{Opener, Service};
 use mail::Address;
 
 use crate::sessions::{Entry, Session};
@@ -23,11 +23,13 @@ pub(crate) struct Seats {
 #[derive(Debug, Default)]
 struct Row {
     sessions: Vec<Arc<Entry>>,
-    /// Of the sessions that come now; those of before an end have another.
-    ending: Ending,
+    /// By what was shown to get in, of the sessions that come now; those of
+    /// before an end have another.
+    endings: HashMap<Opener, Ending>,
 }
 
-/// Says when a session has to end, since its account has a new password.
+/// Says when a session has to end, since its account has a new password, or its
+/// app password was revoked.
 #[derive(Debug, Clone, Default)]
 pub struct Ending(Arc<Signal>);
 
@@ -95,15 +97,15 @@ impl Seats {
         }
         let row = taken.entry(account).or_default();
         row.sessions.push(Arc::clone(&entry));
-        let ending = row.ending.clone();
+        let ending = row.endings.entry(entry.opener()).or_default().clone();
         drop(taken);
         Some(Seat { seats: Arc::clone(self), account, entry, ending })
     }
 
-    /// Tells all sessions that the account has now to end; those that come later
-    /// are not meant.
-    pub(crate) fn end(&self, account: AccountKey) {
-        let ending = self.taken().get_mut(&account).map(|row| std::mem::take(&mut row.ending));
+    /// Tells all sessions that the account has now by this opener to end; those
+    /// that come later are not meant.
+    pub(crate) fn end(&self, account: AccountKey, opener: Opener) {
+        let ending = self.taken().get_mut(&account).and_then(|row| row.endings.remove(&opener));
         if let Some(ending) = ending {
             ending.come();
         }
@@ -113,10 +115,10 @@ impl Seats {
     pub(crate) fn end_of(&self, address: &Address) -> usize {
         let mut taken = self.taken();
         let rows = taken.values_mut().filter(|row| row.sessions.iter().any(|session| session.address() == address));
-        let told: Vec<(usize, Ending)> =
-            rows.map(|row| (row.sessions.len(), std::mem::take(&mut row.ending))).collect();
+        let told: Vec<(usize, HashMap<Opener, Ending>)> =
+            rows.map(|row| (row.sessions.len(), std::mem::take(&mut row.endings))).collect();
         drop(taken);
-        told.iter().for_each(|(_, ending)| ending.come());
+        told.iter().flat_map(|(_, endings)| endings.values()).for_each(Ending::come);
         told.iter().map(|(count, _)| count).sum()
     }
 
@@ -162,8 +164,12 @@ mod tests {
     use crate::sessions::State;
 
     fn entry(who: &str, service: Service) -> Arc<Entry> {
+        entry_by(who, service, Opener::Password)
+    }
+
+    fn entry_by(who: &str, service: Service, opener: Opener) -> Arc<Entry> {
         let address = Address::parse(&format!("{who}@example.org")).unwrap();
-        Entry::of(address, (service, login::Opener::Password), IpAddr::V4(Ipv4Addr::LOCALHOST), SystemTime::UNIX_EPOCH)
+        Entry::of(address, (service, opener), IpAddr::V4(Ipv4Addr::LOCALHOST), SystemTime::UNIX_EPOCH)
     }
 
     #[test]
@@ -191,14 +197,18 @@ mod tests {
         );
         let waiting = first.ending().clone();
         let waiting = tokio::spawn(async move { waiting.wait().await });
-        seats.end(alice);
-        seats.end(AccountKey::new(3));
+        let app = Opener::App(directory::AppPasswordKey::new(7));
+        let by_app = seats.take(alice, entry_by("alice", Service::Imap, app)).unwrap();
+        seats.end(alice, Opener::Password);
+        seats.end(AccountKey::new(3), Opener::Password);
         waiting.await.unwrap();
         first.ending().wait().await;
         let later = seats.take(alice, entry("alice", Service::Imap)).unwrap();
         assert!(!later.ending().has_come() && !other.ending().has_come());
-        seats.end(alice);
-        assert!(later.ending().has_come());
+        seats.end(alice, Opener::Password);
+        assert!(later.ending().has_come() && !by_app.ending().has_come());
+        seats.end(alice, app);
+        assert!(by_app.ending().has_come());
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! Whether the login of a session still holds: an account that is switched off,
-//! removed, or has a new password ends its sessions, whichever tool changed the
-//! row.
+//! removed, or has a new password ends its sessions, and an app password that is
+//! revoked ends those that were opened with it, whichever tool changed the row.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use directory::{Credentials, Directory};
+use directory::Directory;
+use login::{Ground, Login};
 
 /// What was seen of the row is good for so long.
 const FRESH: Duration = Duration::from_secs(5);
@@ -16,15 +17,15 @@ const AWAY: Duration = Duration::from_secs(60);
 /// The row that a session was opened by.
 pub(crate) struct Standing {
     directory: Arc<Directory>,
-    credentials: Credentials,
+    login: Login,
     /// When the row was seen, and how long that is good.
     seen: Option<(SystemTime, Duration)>,
 }
 
 impl Standing {
     /// As the row is now; it is looked at again with the first command.
-    pub(crate) fn new(directory: Arc<Directory>, credentials: Credentials) -> Self {
-        Self { directory, credentials, seen: None }
+    pub(crate) fn new(directory: Arc<Directory>, login: Login) -> Self {
+        Self { directory, login, seen: None }
     }
 
     /// Whether the session may go on, asked by the clock: what was seen just
@@ -41,21 +42,17 @@ impl Standing {
         if self.seen.is_some_and(|(at, good)| now.duration_since(at).is_ok_and(|age| age < good)) {
             return true;
         }
-        let (holds, good) = match self.directory.credentials(&self.credentials.address).await {
-            Ok(row) => (row.is_some_and(|row| self.is_the_same(&row)), FRESH),
+        let (ground, good) = match self.login.ground(&self.directory).await {
+            Ok(ground) => (ground, FRESH),
             Err(error) => {
                 tracing::debug!(%error, "whether a login still holds cannot be asked");
-                (true, AWAY)
+                (Ground::Holds, AWAY)
             }
         };
         self.seen = Some((now, good));
-        if !holds {
-            tracing::info!(address = %self.credentials.address, "a login does not hold any more");
+        if ground != Ground::Holds {
+            tracing::info!(address = %self.login.address(), ?ground, "a login does not hold any more");
         }
-        holds
-    }
-
-    fn is_the_same(&self, row: &Credentials) -> bool {
-        row.active && row.key == self.credentials.key && row.hash == self.credentials.hash
+        ground == Ground::Holds
     }
 }

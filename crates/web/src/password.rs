@@ -11,7 +11,7 @@ use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use directory::DirectoryError;
-use login::{ChangeError, Changed, LoginError, NewPassword, Others, Weakness};
+use login::{ChangeError, Changed, LoginError, NewPassword, Opener, Others, Weakness};
 use mail::Address;
 use time::OffsetDateTime;
 
@@ -68,7 +68,7 @@ pub(crate) async fn change(
     let wanted = NewPassword { old, code: String::new(), new, others: Others::Keep };
     match services.logins.change(&address, wanted, from, services.policy).await {
         Ok(changed) => {
-            (services.ended)(changed.account());
+            (services.ended)(changed.account(), Opener::Password);
             desk.done(&changed)
         }
         Err(error) => desk.refuse(&address, &error, services.logins.free_after(&address, from)),

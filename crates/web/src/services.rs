@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use directory::{AccountKey, Directory};
-use login::{Logins, Policy};
+use login::{Logins, Opener, Policy};
 use mail::{Domain, Secret};
 
 use crate::authority::Authority;
@@ -20,8 +20,9 @@ pub struct Services {
     pub logins: Arc<Logins>,
     /// What a new password has to be.
     pub policy: Policy,
-    /// Told when an account has a new password: ends its sessions.
-    pub ended: Box<dyn Fn(AccountKey) + Send + Sync>,
+    /// Told when an account has a new password, or an app password was revoked:
+    /// ends the sessions that were opened with it.
+    pub ended: Box<dyn Fn(AccountKey, Opener) + Send + Sync>,
     /// The time of day.
     pub now: fn() -> SystemTime,
     /// 128 bits from the system's random source, at each call others.

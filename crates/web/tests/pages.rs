@@ -13,7 +13,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::header::{ACCEPT_LANGUAGE, CONTENT_TYPE, COOKIE, HOST, SET_COOKIE};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use directory::{AccountKey, Directory};
-use login::{Clock, Cost, Logins, Policy, Settings, hash_password};
+use login::{Clock, Cost, Logins, Opener, Policy, Settings, hash_password};
 use mail::{Address, Domain, Secret};
 use sql::{AssertSqlSafe, Pool};
 use tower::ServiceExt;
@@ -41,7 +41,7 @@ struct World {
     _folder: tempfile::TempDir,
     directory: Arc<Directory>,
     clock: Arc<TestClock>,
-    ended: Arc<Mutex<Vec<AccountKey>>>,
+    ended: Arc<Mutex<Vec<(AccountKey, Opener)>>>,
     router: Router,
 }
 
@@ -68,13 +68,13 @@ struct Browser {
     token: String,
 }
 
-fn services(directory: Arc<Directory>, logins: Arc<Logins>, ended: Arc<Mutex<Vec<AccountKey>>>) -> Services {
+fn services(directory: Arc<Directory>, logins: Arc<Logins>, ended: Arc<Mutex<Vec<(AccountKey, Opener)>>>) -> Services {
     let hostname = Domain::parse("mail.example.org").unwrap();
     Services {
         directory,
         logins,
         policy: Policy::default(),
-        ended: Box::new(move |account| ended.lock().unwrap().push(account)),
+        ended: Box::new(move |account, opener| ended.lock().unwrap().push((account, opener))),
         now: || UNIX_EPOCH + Duration::from_secs(50_400),
         random: || [7; 16],
         key: Secret::new(vec![1; 32]),

@@ -90,7 +90,7 @@ fn services(directory: Arc<Directory>, place: Place) -> Services {
         directory,
         logins: Arc::new(logins),
         policy: Policy::default(),
-        ended: Box::new(|_| {}),
+        ended: Box::new(|_, _| {}),
         now: || UNIX_EPOCH + Duration::from_secs(50_400),
         random: || [7; 16],
         key: Secret::new(vec![1; 32]),

@@ -20,7 +20,7 @@ use crate::gate::{Gate, Opened};
 use crate::seats::Ending;
 
 /// Said to whoever was logged in.
-const LOCKED_OUT: &str = "The account was switched off or has a new password";
+const LOCKED_OUT: &str = "The account was switched off or has a new password, or this app password was revoked";
 
 /// What sessions work with; one for the whole process.
 pub struct Services {
