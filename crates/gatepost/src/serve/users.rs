@@ -69,14 +69,36 @@ pub async fn imap(
     let login_until = Instant::now() + times.login;
     let mut heard = Instant::now();
     let mut next = imap::Next::Read;
-    while next != imap::Next::Close {
-        let alarm = clocks.alarm(&session, next);
-        let woken = tokio::select! {
-            read = read(&mut stream) => Woken::Read(read),
-            () = session.news(), if next == imap::Next::Idle => Woken::News,
-            () = sleep_until(alarm.at) => Woken::Alarm,
-            () = ended(ending.as_ref()) => Woken::Farewell("The account has a new password, or this app password was revoked."),
-            _ = stopping.changed() => Woken::Farewell("The server is being stopped."),
+    let mut buffer = vec![0; READ];
+    let (mut looks, mut folders) = (every(LOOK), every(FOLDER));
+    loop {
+        let until = if session.is_authenticated() { heard + times.idle } else { login_until };
+        let read = tokio::select! {
+            read = timeout_at(until, stream.read(&mut buffer)) => read,
+            () = news(&mut session, &mut folders), if next == imap::Next::Idle => {
+                match session.announce(&mut Wire(&mut stream)).await {
+                    Ok(after) => next = after,
+                    Err(Gone) => return,
+                }
+                continue;
+            }
+            _ = looks.tick(), if session.is_authenticated() => {
+                match session.look(&mut Wire(&mut stream)).await {
+                    Ok(imap::Next::Close) => break,
+                    Ok(_) => continue,
+                    Err(Gone) => return,
+                }
+            }
+            () = ended(ending.as_ref()) => {
+                let bye = session.bye("The account has a new password, or this app password was revoked.");
+                let _ = Wire(&mut stream).write(bye).await;
+                break;
+            }
+            _ = stopping.changed() => {
+                let bye = session.bye("The server is being stopped.");
+                let _ = Wire(&mut stream).write(bye).await;
+                break;
+            }
         };
         match read {
             Err(_) => {
