@@ -435,7 +435,10 @@ fn a_lock_or_a_new_password_ends_what_was_logged_in() {
         assert!(alice.ask("NOOP").contains("t OK"));
         change(&house, &what);
         house.clock.pass(5);
-        assert_eq!(alice.ask("NOOP"), "* BYE The account was switched off or has a new password\r\n");
+        assert_eq!(
+            alice.ask("NOOP"),
+            "* BYE The account was switched off or has a new password, or this app password was revoked\r\n"
+        );
         assert_eq!(alice.next, Next::Close);
         assert!(bob.ask("NOOP").contains("t OK"));
         let next = house.runtime.block_on(idle.session.announce(&mut idle.heard)).unwrap();
