@@ -144,7 +144,10 @@ impl Logins {
         })?;
         let replaced = self.directory().store_hash(proven, &new).await;
         match replaced.map_err(ChangeError::NotStored)? {
-            Replaced::Yes => Ok(()),
+            Replaced::Yes => {
+                self.memory().forget(&proven.address);
+                Ok(())
+            }
             Replaced::ChangedMeanwhile => Err(ChangeError::ChangedMeanwhile),
         }
     }

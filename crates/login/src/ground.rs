@@ -2,9 +2,10 @@
 //! changed, an app password that was revoked, or an account that is switched
 //! off ends what was opened with it, whichever tool changed the row.
 
-use directory::{AppPasswordKey, Directory, DirectoryError};
+use directory::{AppPasswordKey, Directory, DirectoryError, StoredHash};
 
 use crate::app::door;
+use crate::verify::Proof;
 use crate::{Login, Service};
 
 /// What was shown to get in.
@@ -48,19 +49,34 @@ impl Login {
             return Ok(Ground::SwitchedOff);
         }
         match self.opener() {
-            Opener::Password if row.hash.as_ref() != Some(self.hash()) => Ok(Ground::NewPassword),
+            Opener::Password if !self.rests_on(row.hash.as_ref()) => Ok(Ground::NewPassword),
             Opener::Password if self.service() == Service::Web => Ok(Ground::Holds),
             Opener::Password => {
                 let two_step = directory.two_step(self.address()).await?;
                 Ok(if two_step.is_some() { Ground::TwoStep } else { Ground::Holds })
             }
             Opener::App(key) => {
-                let found = directory.app_password(self.address(), self.hash()).await?.filter(|app| app.key == key);
+                let Some(hash) = self.app_hash() else { return Ok(Ground::Revoked) };
+                let found = directory.app_password(self.address(), hash).await?.filter(|app| app.key == key);
                 let opens = |scope: directory::Scope| door(self.service()).is_some_and(|door| scope.opens(door));
                 // An account without a password is one that nobody logs in to.
                 let holds = row.hash.is_some() && found.is_some_and(|app| opens(app.scope));
                 Ok(if holds { Ground::Holds } else { Ground::Revoked })
             }
+        }
+    }
+
+    fn rests_on(&self, stored: Option<&StoredHash>) -> bool {
+        match self.proof() {
+            Proof::Hash(hash) => stored == Some(hash),
+            Proof::Recalled(recalled) => stored.is_some_and(|stored| recalled.rests_on(stored)),
+        }
+    }
+
+    fn app_hash(&self) -> Option<&StoredHash> {
+        match self.proof() {
+            Proof::Hash(hash) => Some(hash),
+            Proof::Recalled(recalled) => recalled.app.as_ref(),
         }
     }
 }

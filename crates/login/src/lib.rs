@@ -14,6 +14,7 @@ mod hash;
 mod kin;
 mod policy;
 mod pool;
+mod remember;
 mod scheme;
 #[cfg(test)]
 mod siege;
@@ -32,6 +33,7 @@ pub use ground::{Ground, Opener};
 pub use hash::{Cost, HashError, hash_password};
 pub use kin::hash_like;
 pub use policy::{Policy, Weakness};
+pub use remember::Known;
 pub use scheme::{Match, Scheme, check};
 pub use throttle::Limits;
 pub use totp::Totp;

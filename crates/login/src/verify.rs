@@ -17,6 +17,7 @@ use crate::factor::{Factors, Given};
 use crate::hash::{Cost, HashError, hash_password};
 use crate::kin::hash_like;
 use crate::pool::{Busy, Pool};
+use crate::remember::{Known, Memory, Recalled};
 use crate::scheme::{Match, Scheme, check, is_outdated};
 use crate::tally::Tally;
 use crate::throttle::{Limits, Network, Throttle};
@@ -33,8 +34,17 @@ pub struct Login {
     account: AccountKey,
     address: Address,
     service: Service,
-    hash: StoredHash,
+    proof: Proof,
     opener: Opener,
+}
+
+/// What the password was verified against.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Proof {
+    /// The stored hash, or the better one that took its place.
+    Hash(StoredHash),
+    /// What was remembered while the directory was away.
+    Recalled(Recalled),
 }
 
 impl Login {
@@ -51,10 +61,28 @@ impl Login {
     }
 
     /// The hash that the password was verified against, or the better one that
-    /// took its place; [`Login::ground`] says whether it is still there.
+    /// took its place; [`Login::ground`] says whether it is still there. None
+    /// for a login that was verified while the directory was away.
     #[must_use]
-    pub fn hash(&self) -> &StoredHash {
-        &self.hash
+    pub fn hash(&self) -> Option<&StoredHash> {
+        match &self.proof {
+            Proof::Hash(hash) => Some(hash),
+            Proof::Recalled(_) => None,
+        }
+    }
+
+    /// What is known of the account, where the directory was away and its row
+    /// could not be read.
+    #[must_use]
+    pub fn recalled(&self) -> Option<&Known> {
+        match &self.proof {
+            Proof::Hash(_) => None,
+            Proof::Recalled(recalled) => Some(&recalled.known),
+        }
+    }
+
+    pub(crate) fn proof(&self) -> &Proof {
+        &self.proof
     }
 
     /// What was shown to get in.
@@ -142,6 +170,9 @@ pub struct Settings {
     /// some more wait for their turn. A proxy of [`Limits::proxies`] has no such
     /// bound.
     pub at_a_time_per_network: usize,
+    /// The most logins that are remembered for the time when the directory is
+    /// away; 0 for none.
+    pub remember: usize,
     /// Whether hashes of other schemes and cheaper ones are replaced at login.
     pub rehash: bool,
     /// The throttle.
@@ -156,6 +187,7 @@ impl Default for Settings {
             hashes_at_a_time: std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
             queue: 256,
             at_a_time_per_network: 4,
+            remember: 10_000,
             rehash: true,
             limits: Limits::default(),
         }
@@ -174,6 +206,7 @@ pub struct Logins {
     /// Verified in the place of a hash that is not there.
     dummy: StoredHash,
     tally: Tally,
+    memory: Memory,
     seen: Domains,
     witness: Option<Witness>,
 }
@@ -202,12 +235,12 @@ pub(crate) enum Reason {
 /// Who got in, and by what.
 pub(crate) struct Proven {
     pub(crate) credentials: Credentials,
-    hash: StoredHash,
-    app: Option<AppPassword>,
+    pub(crate) proof: Proof,
+    pub(crate) app: Option<AppPassword>,
 }
 
-enum Outcome {
-    Good(Proven),
+pub(crate) enum Outcome {
+    Good(Box<Proven>),
     /// Why, and whose account it is where there is one.
     Bad(Reason, Option<(AccountKey, Address)>),
 }
@@ -223,8 +256,9 @@ impl Logins {
         let pool = Pool::new(settings.hashes_at_a_time, settings.queue);
         let throttle = Mutex::new(Throttle::new(settings.limits.clone()));
         let turns = Turns::new(settings.at_a_time_per_network, &settings.limits.proxies);
+        let memory = Memory::new(settings.remember, settings.cost)?;
         let (tally, seen) = (Tally::default(), Domains::default());
-        Ok(Self { directory, settings, clock, throttle, turns, pool, dummy, tally, seen, witness: None })
+        Ok(Self { directory, settings, clock, throttle, turns, pool, dummy, tally, memory, seen, witness: None })
     }
 
     /// Tells of each attempt, before it is answered: what is done there must not
@@ -298,15 +332,23 @@ impl Logins {
         code: &str,
         at: (IpAddr, Service),
     ) -> Result<Login, LoginError> {
-        let Proven { credentials, hash, app } = self.prove(who, Given { password: &password, code }, at).await?;
-        let (hash, opener) = match app {
-            Some(app) => {
-                self.note_use(&app).await;
-                (hash, Opener::App(app.key))
+        let Proven { credentials, proof, app } = self.prove(who, Given { password: &password, code }, at).await?;
+        let (proof, opener) = match (proof, app) {
+            (Proof::Recalled(recalled), _) => {
+                let opener = recalled.opener;
+                (Proof::Recalled(recalled), opener)
             }
-            None => (self.improve(&credentials, password, hash).await, Opener::Password),
+            (proof, Some(app)) => {
+                self.note_use(&app).await;
+                (proof, Opener::App(app.key))
+            }
+            (Proof::Hash(hash), None) => {
+                (Proof::Hash(self.improve(&credentials, password.clone(), hash).await), Opener::Password)
+            }
         };
-        Ok(Login { account: credentials.key, address: credentials.address, service: at.1, hash, opener })
+        let login = Login { account: credentials.key, address: credentials.address, service: at.1, proof, opener };
+        self.remember(&login, &password).await;
+        Ok(login)
     }
 
     /// Verifies and counts; says whose password it is, and against which hash.
@@ -329,7 +371,7 @@ impl Logins {
             self.clock.sleep(delay).await;
         }
         let started = self.clock.now();
-        match self.outcome(address.as_ref(), given, service).await {
+        match self.answer(address.as_ref(), given, service).await {
             Ok(Outcome::Good(proven)) => {
                 let Credentials { key, address, .. } = &proven.credentials;
                 let took = self.clock.now().saturating_sub(started);
@@ -337,7 +379,7 @@ impl Logins {
                 self.throttle().succeeded(&name, network, self.clock.now());
                 let app_password = proven.app.as_ref().map(|app| app.key.as_i64());
                 info!(address = %proven.credentials.address, %from, %service, app_password, "login");
-                Ok(proven)
+                Ok(*proven)
             }
             Ok(Outcome::Bad(reason, whose)) => {
                 let took = self.clock.now().saturating_sub(started);
@@ -358,7 +400,7 @@ impl Logins {
 
     /// Each way to "no" but the empty password costs one hash, so that under
     /// load, when the floor hides nothing, the queue hides it.
-    async fn outcome(
+    pub(crate) async fn outcome(
         &self,
         address: Option<&Address>,
         given: Given<'_>,
@@ -371,7 +413,9 @@ impl Logins {
         let (found, factors) = match address {
             Some(address) => {
                 let found = self.directory.credentials(address).await.map_err(LoginError::Away)?;
-                (found, self.factors(address, password, service).await?)
+                let factors = self.factors(address, password, service).await?;
+                self.memory.told(address, found.as_ref(), &factors, password);
+                (found, factors)
             }
             None => (None, Factors::default()),
         };
@@ -391,7 +435,8 @@ impl Logins {
         };
         if let Some((app, hash)) = factors.app {
             if door(service).is_some_and(|door| app.scope.opens(door)) {
-                return Ok(Outcome::Good(Proven { credentials, hash, app: Some(app) }));
+                let proof = Proof::Hash(hash);
+                return Ok(Outcome::Good(Box::new(Proven { credentials, proof, app: Some(app) })));
             }
             self.check(password, None).await?;
             return Ok(Outcome::Bad(Reason::OutOfScope, whose));
@@ -403,7 +448,7 @@ impl Logins {
             (Match::Malformed, _) => Some(Reason::MalformedHash),
         };
         Ok(match refused {
-            None => Outcome::Good(Proven { credentials, hash, app: None }),
+            None => Outcome::Good(Box::new(Proven { credentials, proof: Proof::Hash(hash), app: None })),
             Some(reason) => Outcome::Bad(reason, whose),
         })
     }
@@ -485,6 +530,14 @@ impl Logins {
 
     pub(crate) fn directory(&self) -> &Directory {
         &self.directory
+    }
+
+    pub(crate) fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.pool
     }
 
     pub(crate) fn tally(&self) -> &Tally {
