@@ -1,5 +1,6 @@
 //! The pool, and transactions on it.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use sqlx::{MySql, MySqlPool, SqlSafeStr, Sqlite, SqlitePool};
@@ -260,10 +261,17 @@ impl Transaction {
 }
 
 /// A server that accepts a statement and falls silent must not hold a session
-/// for ever: the protocol itself has no time limit.
-async fn within<T>(limit: Duration, work: impl Future<Output = Result<T, SqlError>>) -> Result<T, SqlError> {
-    match tokio::time::timeout(limit, work).await {
-        Ok(done) => done,
-        Err(_) => Err(SqlError::Silent { seconds: limit.as_secs() }),
-    }
+/// for ever: the protocol itself has no time limit. Each question is a box of
+/// its own: the futures of those who ask stay small, and the compiler need not
+/// look into the driver for each of them.
+fn within<'a, T: 'a>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, SqlError>> + Send + 'a,
+) -> Pin<Box<dyn Future<Output = Result<T, SqlError>> + Send + 'a>> {
+    Box::pin(async move {
+        match tokio::time::timeout(limit, work).await {
+            Ok(done) => done,
+            Err(_) => Err(SqlError::Silent { seconds: limit.as_secs() }),
+        }
+    })
 }
