@@ -59,18 +59,23 @@ impl Visit {
 
     /// The one that the browser's cookie names.
     pub(crate) fn of(headers: &HeaderMap) -> Option<Self> {
-        let lines = headers.get_all(COOKIE).into_iter().filter_map(|value| value.to_str().ok());
-        let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-        let mut ours = pairs.filter(|(name, _)| *name == COOKIE_NAME).map(|(_, value)| value);
-        let value = ours.next()?;
-        let fits = value.len() == COOKIE_LENGTH && value.bytes().all(|b| b.is_ascii_alphanumeric());
-        fits.then(|| Self(value.to_owned()))
+        cookie(headers, COOKIE_NAME).map(Self)
     }
 
     /// The header that sets the cookie.
     pub(crate) fn cookie(&self) -> String {
         format!("{COOKIE_NAME}={}; Path=/; Secure; HttpOnly; SameSite=Strict", self.0)
     }
+}
+
+/// The first cookie of this name, if it is written as ours are.
+pub(crate) fn cookie(headers: &HeaderMap, wanted: &str) -> Option<String> {
+    let lines = headers.get_all(COOKIE).into_iter().filter_map(|value| value.to_str().ok());
+    let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    let mut ours = pairs.filter(|(name, _)| *name == wanted).map(|(_, value)| value);
+    let value = ours.next()?;
+    let fits = value.len() == COOKIE_LENGTH && value.bytes().all(|b| b.is_ascii_alphanumeric());
+    fits.then(|| value.to_owned())
 }
 
 /// Whether the browser says that the request was made on a page of ours. One

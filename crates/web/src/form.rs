@@ -1,19 +1,14 @@
 //! The fields of a form (application/x-www-form-urlencoded), as typed.
 
+use axum::body::Bytes;
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use mail::Secret;
 
-/// The form of the password page.
+/// The fields of one form; what is missing is empty, of what is there twice the
+/// first counts.
 #[derive(Debug)]
-pub(crate) struct PasswordForm {
-    pub(crate) token: String,
-    /// Without spaces around.
-    pub(crate) address: String,
-    pub(crate) old: Secret,
-    pub(crate) new: Secret,
-    pub(crate) again: Secret,
-}
+pub(crate) struct Fields(Bytes);
 
 /// An address has at most 254 characters that matter (RFC 5321 §4.5.3.1.3).
 const MAX_ADDRESS: usize = 320;
@@ -25,17 +20,29 @@ pub(crate) fn is_form(headers: &HeaderMap) -> bool {
     kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
 
-impl PasswordForm {
-    /// Reads the fields; what is missing is empty, of what is there twice the
-    /// first counts.
-    pub(crate) fn read(body: &[u8]) -> Self {
-        let field = |wanted: &str| {
-            let mut pairs = form_urlencoded::parse(body);
-            pairs.find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned()).unwrap_or_default()
-        };
-        let secret = |wanted: &str| Secret::new(field(wanted).into_bytes());
-        let address = field("address").trim().chars().take(MAX_ADDRESS).collect();
-        Self { token: field("token"), address, old: secret("old"), new: secret("new"), again: secret("again") }
+impl Fields {
+    pub(crate) fn new(body: Bytes) -> Self {
+        Self(body)
+    }
+
+    /// As it was typed.
+    pub(crate) fn text(&self, wanted: &str) -> String {
+        self.all(wanted).next().unwrap_or_default()
+    }
+
+    pub(crate) fn secret(&self, wanted: &str) -> Secret {
+        Secret::new(self.text(wanted).into_bytes())
+    }
+
+    /// A mail address, without spaces around.
+    pub(crate) fn address(&self) -> String {
+        self.text("address").trim().chars().take(MAX_ADDRESS).collect()
+    }
+
+    /// Every value of a field that may be there several times.
+    pub(crate) fn all<'a>(&'a self, wanted: &'a str) -> impl Iterator<Item = String> + 'a {
+        let pairs = form_urlencoded::parse(&self.0);
+        pairs.filter(move |(name, _)| name == wanted).map(|(_, value)| value.into_owned())
     }
 }
 
@@ -45,13 +52,14 @@ mod tests {
 
     #[test]
     fn fields() {
-        let form = PasswordForm::read(b"token=T&address=+a%40b.example+&old=o%26%3D&new=%C3%A4+b&again=x&again=y&z=1");
-        assert_eq!((form.token.as_str(), form.address.as_str()), ("T", "a@b.example"));
-        assert_eq!((form.old.expose(), form.new.expose()), (&b"o&="[..], "ä b".as_bytes()));
-        assert_eq!(form.again.expose(), b"x");
-        let empty = PasswordForm::read(b"&&=&address");
-        assert!(empty.old.is_empty() && empty.address.is_empty() && empty.token.is_empty());
-        let long = PasswordForm::read(format!("address={}", "a".repeat(5000)).as_bytes());
-        assert_eq!(long.address.len(), MAX_ADDRESS);
+        let form = |text: &str| Fields::new(Bytes::copy_from_slice(text.as_bytes()));
+        let filled = form("token=T&address=+a%40b.example+&old=o%26%3D&new=%C3%A4+b&again=x&again=y&z=1");
+        assert_eq!((filled.text("token").as_str(), filled.address().as_str()), ("T", "a@b.example"));
+        assert_eq!((filled.secret("old").expose(), filled.secret("new").expose()), (&b"o&="[..], "ä b".as_bytes()));
+        assert_eq!(filled.text("again"), "x");
+        assert_eq!(filled.all("again").collect::<Vec<_>>(), ["x", "y"]);
+        let empty = form("&&=&address");
+        assert!(empty.secret("old").is_empty() && empty.address().is_empty() && empty.text("token").is_empty());
+        assert_eq!(form(&format!("address={}", "a".repeat(5000))).address().len(), MAX_ADDRESS);
     }
 }

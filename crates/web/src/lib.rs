@@ -5,11 +5,13 @@
 //! style sheet, from here alone, and everything works without JavaScript.
 #![forbid(unsafe_code)]
 
+mod account;
 mod apple;
 mod asked;
 mod authority;
 mod autoconfig;
 mod autodiscover;
+mod desk;
 mod forgery;
 mod form;
 mod guide;
@@ -21,17 +23,21 @@ mod missing;
 mod page;
 mod password;
 mod programs;
+mod qr;
 mod report;
 mod services;
+mod sessions;
 mod setup;
+mod sign_in;
 mod texts;
+mod two_step;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
-use axum::routing::get;
+use axum::routing::{get, post};
 
 pub use authority::Authority;
 pub use services::{Peer, Place, Services};
@@ -51,6 +57,14 @@ pub fn router(services: Services) -> Router {
         .route("/", get(home::show))
         .route("/password", get(password::show).post(password::change))
         .route("/.well-known/change-password", get(password::well_known))
+        .route("/sign-in", get(sign_in::show).post(sign_in::sign_in))
+        .route("/sign-out", post(sign_in::sign_out))
+        .route("/account", get(account::show))
+        .route("/account/app-password", post(account::make))
+        .route("/account/revoke", post(account::revoke))
+        .route("/account/two-step", get(two_step::show).post(two_step::start))
+        .route("/account/two-step/on", post(two_step::switch_on))
+        .route("/account/two-step/off", get(two_step::ask_off).post(two_step::switch_off))
         .route("/setup", get(setup::show))
         .route("/mail/config-v1.1.xml", get(autoconfig::show))
         .route("/.well-known/autoconfig/mail/config-v1.1.xml", get(autoconfig::show))

@@ -4,11 +4,13 @@ use askama::Template;
 use axum::http::header::{CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER, SET_COOKIE, VARY};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use directory::{Door, Scope};
 
 use crate::language::{Language, Speech};
 use crate::programs::Filled;
+use crate::qr::Qr;
 use crate::services::Place;
-use crate::texts::{Texts, fill};
+use crate::texts::{AccountTexts, Texts, fill};
 
 const STYLE: &str = include_str!("../templates/style.css");
 const ICON: &str = include_str!("../templates/icon.svg");
@@ -41,6 +43,71 @@ pub(crate) struct Report<'a> {
     pub(crate) token: Option<&'a str>,
 }
 
+/// The account of whoever is signed in.
+#[derive(Template)]
+#[template(path = "account.html")]
+pub(crate) struct Account {
+    pub(crate) speech: Speech,
+    pub(crate) token: String,
+    pub(crate) address: String,
+    pub(crate) general: Vec<String>,
+    /// Whether there can be app passwords and two-step login.
+    pub(crate) is_available: bool,
+    pub(crate) apps: Vec<ShownApp>,
+    pub(crate) is_full: bool,
+    /// Of the form for a new app password.
+    pub(crate) fields: Vec<Field>,
+    pub(crate) scope: Scope,
+    pub(crate) scope_problem: Option<String>,
+    pub(crate) two_step: Option<ShownTwoStep>,
+}
+
+/// An app password of the list.
+pub(crate) struct ShownApp {
+    pub(crate) id: i64,
+    pub(crate) name: String,
+    pub(crate) opens: String,
+    pub(crate) made: String,
+    pub(crate) used: String,
+}
+
+/// Two-step login that is on.
+pub(crate) struct ShownTwoStep {
+    pub(crate) since: String,
+    pub(crate) left: String,
+}
+
+/// An app password, shown once.
+#[derive(Template)]
+#[template(path = "made.html")]
+pub(crate) struct Made {
+    pub(crate) speech: Speech,
+    pub(crate) name: String,
+    pub(crate) address: String,
+    pub(crate) shown: String,
+}
+
+/// The secret of two-step login, and the form for its first code.
+#[derive(Template)]
+#[template(path = "enrol.html")]
+pub(crate) struct Enrol {
+    pub(crate) speech: Speech,
+    pub(crate) token: String,
+    pub(crate) qr: Option<Qr>,
+    pub(crate) secret: String,
+    pub(crate) uri: String,
+    pub(crate) fields: Vec<Field>,
+    pub(crate) general: Vec<String>,
+}
+
+/// The recovery codes, shown once.
+#[derive(Template)]
+#[template(path = "codes.html")]
+pub(crate) struct Codes {
+    pub(crate) speech: Speech,
+    pub(crate) codes: Vec<String>,
+}
+
 /// A page with a title and a sentence or two.
 #[derive(Template)]
 #[template(path = "notice.html")]
@@ -50,15 +117,37 @@ pub(crate) struct Notice {
     sentences: Vec<String>,
 }
 
-/// The form of the password page.
+/// A page with one form.
 #[derive(Template)]
-#[template(path = "password.html")]
+#[template(path = "form.html")]
 pub(crate) struct Form {
     pub(crate) speech: Speech,
+    pub(crate) frame: Frame,
     pub(crate) token: String,
     pub(crate) fields: Vec<Field>,
     /// What is wrong and belongs to no field, in the order of importance.
     pub(crate) general: Vec<String>,
+}
+
+/// What stands around the fields of a form.
+pub(crate) struct Frame {
+    pub(crate) title: &'static str,
+    pub(crate) lead: Option<&'static str>,
+    /// What is said first where something is wrong.
+    pub(crate) summary: &'static str,
+    pub(crate) submit: &'static str,
+    pub(crate) action: &'static str,
+    /// A box named `revoke` to be ticked.
+    pub(crate) choice: Option<Choice>,
+    /// Where those go who do not want to: path and text.
+    pub(crate) back: Option<(&'static str, &'static str)>,
+}
+
+/// A box to be ticked.
+pub(crate) struct Choice {
+    pub(crate) label: &'static str,
+    pub(crate) hint: &'static str,
+    pub(crate) is_ticked: bool,
 }
 
 /// One field of a form.
@@ -69,12 +158,48 @@ pub(crate) struct Field {
     pub(crate) kind: &'static str,
     /// What a password manager puts there.
     pub(crate) autocomplete: &'static str,
+    need: Need,
     pub(crate) hint: Option<String>,
     pub(crate) problem: Option<String>,
     pub(crate) value: String,
 }
 
+#[derive(PartialEq, Eq)]
+enum Need {
+    Required,
+    Optional,
+}
+
 impl Field {
+    pub(crate) fn new(
+        id: &'static str,
+        label: &'static str,
+        (kind, autocomplete): (&'static str, &'static str),
+    ) -> Self {
+        let value = String::new();
+        Self { id, label, kind, autocomplete, need: Need::Required, hint: None, problem: None, value }
+    }
+
+    pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+
+    pub(crate) fn value(self, value: &str) -> Self {
+        Self { value: value.to_owned(), ..self }
+    }
+
+    pub(crate) fn problem(self, problem: Option<String>) -> Self {
+        Self { problem, ..self }
+    }
+
+    pub(crate) fn optional(self) -> Self {
+        Self { need: Need::Optional, ..self }
+    }
+
+    fn is_required(&self) -> bool {
+        self.need == Need::Required
+    }
+
     /// The elements that say more about it, for `aria-describedby`.
     fn described_by(&self) -> String {
         let hint = self.hint.is_some().then(|| format!("{}-hint", self.id));
@@ -83,14 +208,27 @@ impl Field {
     }
 }
 
+/// Only those that have one.
+fn problems(fields: &[Field]) -> impl Iterator<Item = (&'static str, &str)> {
+    fields.iter().filter_map(|field| Some((field.id, field.problem.as_deref()?)))
+}
+
 impl Form {
     fn is_wrong(&self) -> bool {
-        !self.general.is_empty() || self.fields.iter().any(|field| field.problem.is_some())
+        !self.general.is_empty() || self.problems().next().is_some()
     }
 
-    /// Only those that have one.
     fn problems(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        self.fields.iter().filter_map(|field| Some((field.id, field.problem.as_deref()?)))
+        problems(&self.fields)
+    }
+
+    /// Puts what is wrong to the fields that it is wrong with.
+    pub(crate) fn complain(&mut self, said: Vec<(&'static str, String)>) {
+        for (id, text) in said {
+            if let Some(field) = self.fields.iter_mut().find(|field| field.id == id) {
+                field.problem = Some(text);
+            }
+        }
     }
 
     /// The answer; `cookie` where the visitor has none yet, `wait` in seconds
@@ -148,10 +286,79 @@ impl Report<'_> {
     }
 }
 
+impl Account {
+    fn is_wrong(&self) -> bool {
+        !self.general.is_empty() || self.problems().next().is_some()
+    }
+
+    fn problems(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        problems(&self.fields).chain(self.scope_problem.as_deref().map(|text| ("scope", text)))
+    }
+
+    fn who(&self) -> String {
+        fill(self.speech.a().signed_in, &[("address", &self.address)])
+    }
+
+    fn doors(&self) -> impl Iterator<Item = (Door, &'static str)> {
+        Door::ALL.into_iter().map(|door| (door, self.speech.door(door)))
+    }
+
+    pub(crate) fn answer(&self, status: StatusCode) -> Response {
+        answer(self, self.speech, status)
+    }
+}
+
+impl Made {
+    fn text(&self) -> String {
+        fill(self.speech.a().made_for, &[("name", &self.name)])
+    }
+
+    fn user(&self) -> String {
+        fill(self.speech.a().made_user, &[("address", &self.address)])
+    }
+
+    pub(crate) fn answer(&self, status: StatusCode) -> Response {
+        answer(self, self.speech, status)
+    }
+}
+
+impl Enrol {
+    fn is_wrong(&self) -> bool {
+        !self.general.is_empty() || self.problems().next().is_some()
+    }
+
+    fn problems(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        problems(&self.fields)
+    }
+
+    pub(crate) fn answer(&self, status: StatusCode) -> Response {
+        answer(self, self.speech, status)
+    }
+}
+
+impl Codes {
+    pub(crate) fn answer(&self, status: StatusCode) -> Response {
+        answer(self, self.speech, status)
+    }
+}
+
 /// The texts of the page, and the other languages that it is there in.
 impl Speech {
     pub(crate) fn t(self) -> &'static Texts {
         self.texts()
+    }
+
+    /// Those of the account's pages.
+    pub(crate) fn a(self) -> &'static AccountTexts {
+        &self.texts().account
+    }
+
+    pub(crate) fn door(self, door: Door) -> &'static str {
+        match door {
+            Door::Imap => self.a().imap,
+            Door::Pop3 => self.a().pop3,
+            Door::Submission => self.a().submission,
+        }
     }
 
     pub(crate) fn others(self) -> impl Iterator<Item = Language> {

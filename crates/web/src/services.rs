@@ -11,6 +11,7 @@ use mail::{Domain, Secret};
 
 use crate::authority::Authority;
 use crate::forgery::Guard;
+use crate::sessions::Sessions;
 
 /// What the pages need; made once for the whole process.
 pub struct Services {
@@ -105,12 +106,13 @@ pub struct Peer(pub IpAddr);
 pub(crate) struct Shared {
     pub(crate) services: Services,
     pub(crate) guard: Guard,
+    pub(crate) sessions: Sessions,
 }
 
 impl Services {
     pub(crate) fn shared(self) -> Arc<Shared> {
         let guard = Guard::new(self.key.clone());
-        Arc::new(Shared { services: self, guard })
+        Arc::new(Shared { services: self, guard, sessions: Sessions::default() })
     }
 }
 
