@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use clap::{Parser, Subcommand};
 use directory::Directory;
 
-use crate::commands::{self, alias, ca, check, doctor, domain, hash, init, quarantine, scan, user};
+use crate::commands::{self, alias, ca, certificate, check, doctor, domain, hash, init, quarantine, scan, user};
 use crate::config::Config;
 use crate::output::{Exit, Failure, Format, Output};
 use crate::privileges;
@@ -42,6 +42,11 @@ enum Command {
     Ca {
         #[command(subcommand)]
         command: ca::CaCommand,
+    },
+    /// Certificates: which there are, which are ordered, and how that goes
+    Certificate {
+        #[command(subcommand)]
+        command: certificate::CertificateCommand,
     },
     /// Scan a message for viruses by hand
     Scan(scan::ScanArgs),
@@ -97,6 +102,10 @@ fn dispatch(cli: Cli, out: Output) -> Result<Exit, Failure> {
         Command::Check(args) => return wait(check::run(&args, Config::load(named), now, out))?,
         Command::Hash => wait(hash::run(out))??,
         Command::Ca { command } => ca::run(&command, &wait(commands::place(&load()?))??, now, out)?,
+        Command::Certificate { command } => {
+            let config = as_server(load()?)?;
+            return wait(command.run(&config, out))?;
+        }
         Command::Scan(args) => return wait(async { scan::run(&args, &load()?, out).await })?,
         Command::Quarantine { command } => {
             let config = as_server(load()?)?;

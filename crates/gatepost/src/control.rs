@@ -22,6 +22,11 @@ pub const MAX: usize = 16 << 10;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Question {
+    /// Order a certificate for a name now.
+    Order {
+        /// The name.
+        name: String,
+    },
     /// Is a virus in the file that comes with the question?
     Scan {
         /// Bytes of the file.
@@ -35,6 +40,8 @@ pub enum Question {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
+    /// What came of an order.
+    Ordered(Ordered),
     /// The scanner looked at the file.
     Scanned(Scanned),
     /// It could not be done; why, as one sentence.
@@ -54,6 +61,17 @@ pub struct Scanned {
     pub signatures: u32,
     /// The version of libclamav.
     pub engine: String,
+}
+
+/// What came of an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ordered {
+    /// Why there is no new certificate.
+    pub error: Option<String>,
+    /// Who made the one in use.
+    pub issuer: Option<String>,
+    /// When that one ends, in seconds since 1970.
+    pub expires: Option<u64>,
 }
 
 /// Where the server with this data folder listens.

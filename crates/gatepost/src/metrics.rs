@@ -67,6 +67,8 @@ figures! {
         "How long the certificate is still valid that clients are shown who ask for a name, by name.";
     CERTIFICATES_BROKEN = "gatepost_certificates_broken", Gauge,
         "Pairs of certificate and key that cannot be used as they lie there; the ones before stay in use.";
+    CERTIFICATE_ORDERS = "gatepost_certificate_orders_total", Counter,
+        "Certificates that were ordered, by result (ok, failed, not_here).";
     BUILD = "gatepost_build_info", Gauge, "Always 1, by version.";
 }
 

@@ -48,6 +48,17 @@ impl std::str::FromStr for HostName {
     }
 }
 
+impl HostName {
+    /// The DNS name; none for an address.
+    #[must_use]
+    pub fn domain(&self) -> Option<&Domain> {
+        match self {
+            Self::Dns(domain) => Some(domain),
+            Self::Ip(_) => None,
+        }
+    }
+}
+
 impl fmt::Display for HostName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

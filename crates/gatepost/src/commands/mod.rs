@@ -2,6 +2,7 @@
 
 pub mod alias;
 pub mod ca;
+pub mod certificate;
 pub mod check;
 pub mod doctor;
 pub mod domain;

@@ -37,6 +37,7 @@ pub async fn run(args: &ScanArgs, config: &Config, out: Output) -> Result<Exit, 
     let (scanned, by) = match control::ask(&config.server.data, &question, Some(file.as_fd()), patience).await {
         Ok(Some(Answer::Scanned(scanned))) => (scanned, "the running server"),
         Ok(Some(Answer::Failed(why))) => return Err(Failure::failed(why)),
+        Ok(Some(_)) => return Err(Failure::failed("the running server said something else")),
         Ok(None) => (by_our_own(file, length, sha256, config).await?, "a scanner of its own, as no server is running"),
         Err(error) => return Err(Failure::failed(format!("the running server did not answer: {error}"))),
     };

@@ -16,7 +16,7 @@ One TOML file: the one that `--config FILE` names, else `./gatepost.toml`, else 
 - A size is a number of bytes, or a text with `K`, `M`, `G` or `T` (1024 each); a duration is a text with `ms`, `s`, `m`,
   `h` or `d`.
 - SIGHUP reads the file again, and the certificates' files. `[server]`, `[listen]`, `[directory]`, `[index]`, `[mail]`,
-  the paths in `[tls]`, `[scan]`, `[imap]`, `[pop3]`, `[login]`, `[web]`, `[limits]` and the numbers of connections
+  `[tls]`, `[acme]`, `[scan]`, `[imap]`, `[pop3]`, `[login]`, `[web]`, `[limits]` and the numbers of connections
   need a restart; the log names those that have changed.
 - DATA stands for `[server] data`, HOSTNAME for `[server] hostname`.
 

@@ -24,7 +24,8 @@ pub use manual::manual;
 pub(crate) use problem::described_in;
 pub use problem::{ConfigError, Page, Problem};
 pub use sections::{
-    Directory, Imap, Index, Judge, Limits, Listeners, Log, LogFormat, Login, Mail, Pop3, Scan, Server, Smtp, Tls, Web,
+    Acme, Directory, Imap, Index, Judge, Limits, Listeners, Log, LogFormat, Login, Mail, Pop3, Scan, Server, Smtp, Tls,
+    Web,
 };
 pub use settings::PublicPorts;
 pub use value::{DatabaseUrl, Listen, UserName};
@@ -56,6 +57,8 @@ pub struct Config {
     pub mail: Mail,
     /// `[tls]`
     pub tls: Tls,
+    /// `[acme]`
+    pub acme: Acme,
     /// `[scan]`
     pub scan: Scan,
     /// `[judge]`
@@ -113,6 +116,7 @@ impl Config {
             index: sections::index(document, &server),
             mail: sections::mail(document, &server),
             tls: sections::tls(document),
+            acme: sections::acme(document, &server),
             scan: sections::scan(document, &server),
             judge: sections::judge(document, &server),
             smtp: sections::smtp(document),

@@ -9,6 +9,7 @@ use super::{Config, Listen};
 pub(super) fn check(document: &Document<'_>, config: &Config) {
     scan_limits(document, config);
     certificate(document, config);
+    acme(document, config);
     listeners(document, config);
     if config.judge.budget.is_zero() {
         document.wrong_key("judge", "budget", "no message can be judged in no time".into(), "such as \"60s\"".into());
@@ -51,6 +52,25 @@ fn certificate(document: &Document<'_>, config: &Config) {
                 document.wrong_key("listen", key, what, hint.clone());
             }
         }
+    }
+}
+
+/// An order needs a listener that answers the authority.
+fn acme(document: &Document<'_>, config: &Config) {
+    if !config.acme.agreed {
+        return;
+    }
+    let (key, listens) = match config.acme.challenge {
+        acme::Challenge::Http01 => ("http", &config.listen.http),
+        acme::Challenge::TlsAlpn01 => ("https", &config.listen.https),
+    };
+    if listens.is_empty() {
+        let what = format!("the authority asks at [listen] {key}, where nothing listens");
+        document.wrong_key("acme", "challenge", what, format!("set [listen] {key}"));
+    }
+    if config.tls.cert.is_none() {
+        let what = "[acme] needs [tls] cert and key, which are shown until the first certificate is there".to_owned();
+        document.wrong_key("acme", "agree_to_terms", what, "`gatepost ca` makes a certificate".to_owned());
     }
 }
 

@@ -130,6 +130,27 @@ impl Config {
         verdict::Policy { on_unscannable: self.scan.on_limits, relay_reject: self.judge.relay_reject }
     }
 
+    /// Where certificates that we order are kept, with the account's key.
+    #[must_use]
+    pub fn acme_folder(&self) -> PathBuf {
+        self.server.data.join("acme")
+    }
+
+    /// For orders of certificates; none where nothing is ordered.
+    #[must_use]
+    pub fn acme_settings(&self) -> Option<acme::Settings> {
+        let super::Acme { directory, contact, challenge, ca_file, self_check, servers, .. } = &self.acme;
+        self.acme.agreed.then(|| acme::Settings {
+            directory: directory.clone(),
+            contact: contact.clone(),
+            ca_file: ca_file.clone(),
+            challenge: *challenge,
+            self_check: *self_check,
+            servers: servers.clone(),
+            folder: self.acme_folder(),
+        })
+    }
+
     /// All certificates, where there is one at all.
     #[must_use]
     pub fn cert_sources(&self) -> Option<tls::Sources> {
@@ -137,7 +158,7 @@ impl Config {
         Some(tls::Sources {
             default: tls::CertFiles { cert, key },
             folder: self.tls.folder.clone(),
-            ordered: None,
+            ordered: self.acme.agreed.then(|| self.acme_folder().join("certs")),
             hostname: self.server.hostname.as_str().parse().ok(),
         })
     }

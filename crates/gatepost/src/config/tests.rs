@@ -231,6 +231,7 @@ fn the_example_is_valid_and_shows_every_section() {
         "index",
         "mail",
         "tls",
+        "acme",
         "scan",
         "judge",
         "smtp",

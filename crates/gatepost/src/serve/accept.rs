@@ -19,6 +19,7 @@ use tokio::time::timeout;
 use tracing::Instrument;
 
 use super::figures;
+use super::front::Front;
 use super::limits::{Connections, Full, Place};
 use super::listener::Listener;
 use super::open::Parts;
@@ -39,6 +40,9 @@ struct Inner {
     imap: (Arc<imap::Services>, imap::Settings, users::Times),
     pop3: (pop3::Services, ::pop3::Settings),
     pages: Router,
+    front: Front,
+    /// What authorities may ask for on the port of the pages.
+    challenges: Option<tls::Challenges>,
     logins: Arc<Logins>,
     tls: Option<UserTls>,
     mail: Connections,
@@ -99,11 +103,14 @@ impl Doors {
         };
         let pages = web::pages(config, &parts.directory, &logins, gate.clone());
         let times = users::Times { login: config.imap.login_timeout, idle: config.imap.idle_timeout };
+        let answers = reloadable.orders().map(|orders| orders.answers());
         Ok(Self(Arc::new(Inner {
             smtp: Arc::new(Door { sites: reloadable.sites().clone(), stopping: stopping.clone() }),
             imap: (Arc::new(imap_services), config.imap_settings(), times),
             pop3: (pop3::Services::new(gate, Arc::clone(&logins), Arc::clone(&parts.clock)), config.pop3_settings()),
             pages,
+            front: Front::new(config, reloadable.tls(), answers.map(|answers| answers.http.clone())),
+            challenges: answers.map(|answers| answers.tls.clone()),
             logins,
             tls,
             mail: Connections::new(config.smtp.connections, config.smtp.connections_per_network),
@@ -153,6 +160,7 @@ impl Doors {
             + self.0.imap_connections.open()
             + self.0.pop3_connections.open()
             + self.0.web_connections.open()
+            + self.0.front.connections.open()
     }
 
     fn enter(&self, key: &'static str, stream: Stream, peer: Option<IpAddr>) {
@@ -160,6 +168,7 @@ impl Doors {
             "imaps" => &self.0.imap_connections,
             "pop3s" => &self.0.pop3_connections,
             "https" => &self.0.web_connections,
+            "http" => &self.0.front.connections,
             _ => &self.0.mail,
         };
         let place = connections.enter(peer);
@@ -190,10 +199,11 @@ impl Doors {
                 let full = held.place.is_none().then(reply::too_many_connections);
                 run(smtp::serve(Arc::clone(&inner.smtp), mode, stream, peer, full), held, span);
             }
-            // Nothing can be said there before TLS.
+            // Nothing can be said there before TLS, or need be.
             _ if held.place.is_none() => {}
             "imaps" => run(inner.imap(stream, address, stranger), held, span),
             "https" => run(inner.https(stream, address), held, span),
+            "http" => run(inner.front.clone().serve(stream), held, span),
             _ => run(inner.pop3(stream, address, stranger), held, span),
         }
     }
@@ -216,7 +226,13 @@ impl Inner {
 
     async fn https(self: Arc<Self>, stream: Stream, peer: IpAddr) {
         let config = self.tls.as_ref().map(|tls| Arc::clone(&tls.https));
-        let Some(stream) = secure(stream, config).await else { return };
+        let secured = match (&self.challenges, config) {
+            (Some(challenges), Some(config)) => {
+                handshake(stream.into_tls_or_challenge(config, challenges)).await.flatten()
+            }
+            (_, config) => secure(stream, config).await,
+        };
+        let Some(stream) = secured else { return };
         web::serve(stream, peer, self.pages.clone(), self.stopping.clone()).await;
     }
 
@@ -245,7 +261,11 @@ fn is_of_the_peer(error: &io::Error) -> bool {
 
 /// Users' ports speak TLS from the first byte, or nothing.
 async fn secure(stream: Stream, config: Option<Arc<ServerConfig>>) -> Option<Stream> {
-    match timeout(HANDSHAKE, stream.into_tls(config?)).await {
+    handshake(stream.into_tls(config?)).await
+}
+
+async fn handshake<T>(shake: impl Future<Output = io::Result<T>>) -> Option<T> {
+    match timeout(HANDSHAKE, shake).await {
         Ok(Ok(stream)) => Some(stream),
         Ok(Err(error)) => {
             tracing::debug!(%error, "no TLS");

@@ -46,7 +46,7 @@ pub(super) async fn look(tls: Arc<ServerTls>) {
     }
 }
 
-fn log(report: &Report, now: SystemTime) {
+pub(super) fn log(report: &Report, now: SystemTime) {
     for info in &report.taken {
         let days_left = info.remaining(now).as_secs() / 86_400;
         tracing::info!(

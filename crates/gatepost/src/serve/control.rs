@@ -7,17 +7,20 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
+use acme::Outcome;
 use avscan_client::{Message, Prefix, Scanner};
+use mail::Domain;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::orders::Orders;
 use super::site::Sites;
 use crate::commands::scan;
-use crate::control::{Answer, Question, path, receive, send};
+use crate::control::{Answer, Ordered, Question, path, receive, send};
 
 /// Questions at a time; further ones wait.
 const AT_A_TIME: usize = 8;
@@ -33,6 +36,7 @@ pub struct Control {
 /// What questions are about.
 #[derive(Clone)]
 struct Server {
+    orders: Option<Arc<Orders>>,
     scanner: Option<Scanner>,
     sites: Sites,
 }
@@ -40,11 +44,11 @@ struct Server {
 impl Control {
     /// Listens in the data folder, which is ours alone. Where that cannot be,
     /// the server serves without.
-    pub fn open(data: &Path, scanner: Option<Scanner>, sites: Sites) -> Option<Self> {
+    pub fn open(data: &Path, orders: Option<Arc<Orders>>, scanner: Option<Scanner>, sites: Sites) -> Option<Self> {
         let path = path(data);
         match bind(&path) {
             Ok(listener) => {
-                let task = tokio::spawn(accept(listener, Server { scanner, sites }));
+                let task = tokio::spawn(accept(listener, Server { orders, scanner, sites }));
                 Some(Self { path, task })
             }
             Err(error) => {
@@ -103,6 +107,7 @@ async fn converse(stream: &UnixStream, server: &Server) -> io::Result<()> {
     }
     let (question, file) = timeout(PATIENCE, receive(stream)).await??;
     let answer = match (question, file) {
+        (Question::Order { name }, _) => server.order(&name).await,
         (Question::Scan { length, sha256 }, Some(file)) => server.scan(length, sha256, file).await,
         (Question::Scan { .. }, None) => Answer::Failed("there is no file to scan".to_owned()),
     };
@@ -110,6 +115,25 @@ async fn converse(stream: &UnixStream, server: &Server) -> io::Result<()> {
 }
 
 impl Server {
+    async fn order(&self, name: &str) -> Answer {
+        let Some(orders) = &self.orders else {
+            return Answer::Failed("the running server orders no certificates; see [acme] agree_to_terms".to_owned());
+        };
+        let Some(name) = Domain::parse(name).ok().filter(|name| !name.is_literal()) else {
+            return Answer::Failed("that is no host name".to_owned());
+        };
+        if !orders.wanted().await.contains(&name) {
+            return Answer::Failed(format!("{name} is neither in [acme] names nor a [tls] prefix of a hosted domain"));
+        }
+        let Outcome { result, listed } = orders.order(&name).await;
+        let since = |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+        Answer::Ordered(Ordered {
+            error: result.err().map(|error| error.to_string()),
+            issuer: listed.issuer,
+            expires: listed.expires.map(since),
+        })
+    }
+
     async fn scan(&self, length: u64, sha256: [u8; 32], file: OwnedFd) -> Answer {
         let Some(scanner) = &self.scanner else {
             return Answer::Failed("the running server does not scan; see [scan] enabled".to_owned());

@@ -12,9 +12,9 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use super::{certificates, figures};
 use super::open::Parts;
 use super::reload::Reloadable;
+use super::{certificates, figures};
 use crate::metrics as names;
 
 /// The tasks beside the connections.
@@ -45,6 +45,7 @@ pub fn start(
     if let Some(tls) = reloadable.tls() {
         tasks.push(every(certificates::LOOK, stopping.clone(), Arc::clone(tls), certificates::look));
     }
+    tasks.extend(reloadable.orders().map(|orders| orders.keep(stopping.clone())));
     if let Some(scanner) = reloadable.scanner() {
         tasks.push(tokio::spawn(watch_signatures(scanner.clone(), stopping.clone())));
         tasks.push(every(FIGURES, stopping, scanner.clone(), |scanner| async move { show(&scanner) }));

@@ -5,12 +5,14 @@ mod accept;
 mod certificates;
 mod control;
 mod figures;
+mod front;
 mod housekeeping;
 mod limits;
 mod listener;
 mod lock;
 pub mod mount;
 pub mod open;
+pub(crate) mod orders;
 mod reload;
 mod site;
 mod smtp;
@@ -56,7 +58,8 @@ pub fn run(config: Config) -> Result<(), Failure> {
 
 /// Ports below 1024 need root, so all are bound before it is given up.
 fn bind(config: &Config) -> Result<Vec<(&'static str, Bound)>, Failure> {
-    let served = config.listen.all().filter(|(key, _)| ["smtp", "lmtp", "imaps", "pop3s", "https"].contains(key));
+    let served =
+        config.listen.all().filter(|(key, _)| ["smtp", "lmtp", "imaps", "pop3s", "https", "http"].contains(key));
     let bound = served.map(|(key, listen)| Bound::bind(key, listen).map(|bound| (key, bound)));
     let bound = bound.collect::<Result<Vec<_>, _>>().map_err(|error| {
         Failure::failed(error.to_string())
@@ -105,8 +108,12 @@ async fn serve(config: Config, (bound, sockets): Doorways, logs: &logging::Logs)
             bound.listen().map_err(|error| Failure::failed(format!("[listen] {key} cannot be used: {error}")))?;
         doors.open(key, listener);
     }
-    let control =
-        control::Control::open(&config.server.data, reloadable.scanner().cloned(), reloadable.sites().clone());
+    let control = control::Control::open(
+        &config.server.data,
+        reloadable.orders().cloned(),
+        reloadable.scanner().cloned(),
+        reloadable.sites().clone(),
+    );
     tracing::info!(hostname = %config.server.hostname, version = env!("CARGO_PKG_VERSION"), "serving");
     systemd::serving(SERVING);
     let _alive = systemd::keep_alive();

@@ -13,6 +13,7 @@ use transaction::{Deliverer, Ending, Examiner, Judge, Quarantine, Recipients};
 
 use super::certificates;
 use super::open::Parts;
+use super::orders::Orders;
 use super::site::{Site, Sites};
 use super::smtp::Times;
 use crate::commands::worker_beside;
@@ -25,6 +26,7 @@ pub struct Reloadable {
     sites: Sites,
     parts: Parts,
     tls: Option<Arc<ServerTls>>,
+    orders: Option<Arc<Orders>>,
     scanner: Option<Scanner>,
     /// What was read at the start, and holds until the next one.
     started: Config,
@@ -38,12 +40,13 @@ impl Reloadable {
     /// [`Failure`] where a setting cannot work.
     pub fn start(config: &Config, parts: &Parts) -> Result<Self, Failure> {
         let tls = certificates::open(config)?;
+        let orders = Orders::open(config, &parts.directory, tls.as_ref())?;
         let scanner = match config.scanner_settings(worker_beside()) {
             Some(settings) => Some(Scanner::start(settings.keeping())?),
             None => None,
         };
         let site = site(config, parts, tls.as_deref(), scanner.as_ref())?;
-        Ok(Self { sites: Sites::new(site), parts: parts.clone(), tls, scanner, started: config.clone() })
+        Ok(Self { sites: Sites::new(site), parts: parts.clone(), tls, orders, scanner, started: config.clone() })
     }
 
     /// The configuration at each moment.
@@ -56,6 +59,12 @@ impl Reloadable {
     #[must_use]
     pub fn tls(&self) -> Option<&Arc<ServerTls>> {
         self.tls.as_ref()
+    }
+
+    /// Certificates that are ordered; none where the configuration orders none.
+    #[must_use]
+    pub fn orders(&self) -> Option<&Arc<Orders>> {
+        self.orders.as_ref()
     }
 
     /// The scanner; none where scanning is off.
@@ -109,6 +118,7 @@ fn waiting_for_a_restart(started: &Config, now: &Config) -> Vec<&'static str> {
         ("[index]", started.index != now.index),
         ("[mail]", started.mail != now.mail),
         ("[tls]", started.tls != now.tls),
+        ("[acme]", started.acme != now.acme),
         ("[scan]", started.scan != now.scan),
         ("[smtp] connections", connections(started) != connections(now)),
         ("[imap]", started.imap != now.imap),

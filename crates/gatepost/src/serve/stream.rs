@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use rustls::ServerConfig;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use rustls::server::Acceptor;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
-use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
+use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor};
 
 /// One peer's connection.
 #[derive(Debug)]
@@ -33,6 +34,32 @@ impl Stream {
         match self {
             Self::Tcp(tcp) => Ok(Self::Tls(Box::new(TlsAcceptor::from(config).accept(tcp).await?))),
             Self::Tls(_) | Self::Unix(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
+    /// As [`Stream::into_tls`], for a port at which an authority may ask for a
+    /// challenge (RFC 8737 §3): such a client is shown the answer, and that is
+    /// all. `None` where that has happened.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Stream::into_tls`]; also where nothing waits for what a client
+    /// asks for.
+    pub async fn into_tls_or_challenge(
+        self,
+        config: Arc<ServerConfig>,
+        challenges: &tls::Challenges,
+    ) -> io::Result<Option<Self>> {
+        let Self::Tcp(tcp) = self else { return Err(io::ErrorKind::Unsupported.into()) };
+        let hello = LazyConfigAcceptor::new(Acceptor::default(), tcp).await?;
+        match challenges.answer(&hello.client_hello()) {
+            Some(Some(answer)) => {
+                let mut stream = hello.into_stream(answer).await?;
+                stream.shutdown().await?;
+                Ok(None)
+            }
+            // The usual one ends it, since it does not know that protocol.
+            _ => Ok(Some(Self::Tls(Box::new(hello.into_stream(config).await?)))),
         }
     }
 

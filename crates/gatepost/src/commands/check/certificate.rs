@@ -3,14 +3,19 @@
 
 use std::time::{Duration, SystemTime};
 
+use acme::Listed;
+use mail::Domain;
 use tls::{CertFiles, CertificateInfo, HostName, Maker, ServerTls, Sources, TlsError, others_can_read};
 
 use super::Finding;
 use crate::config::Config;
+use crate::serve::orders::wanted;
 
 const NAME: &str = "certificate";
 /// Of those beside the one in `[tls]`.
 const NAMES: &str = "certificates";
+/// Of those that we order.
+const ORDERS: &str = "orders";
 const DAY: u64 = 86_400;
 /// From so many days before the end on it should be renewed.
 const RENEW: Duration = Duration::from_secs(14 * DAY);
@@ -27,6 +32,33 @@ pub(super) fn check(config: &Config, now: SystemTime) -> Vec<Finding> {
     findings
 }
 
+/// How orders of certificates go; none where nothing is ordered.
+pub(super) async fn orders(config: &Config, now: SystemTime) -> Option<Finding> {
+    config.acme.agreed.then_some(())?;
+    let domains = match config.tls.prefixes.is_empty() {
+        true => Vec::new(),
+        false => super::super::hosted(config).await,
+    };
+    let domains: Vec<Domain> = domains.iter().filter_map(HostName::domain).cloned().collect();
+    let wanted = wanted(&config.acme.names, &config.tls.prefixes, &domains);
+    Some(match acme::list(&config.acme_folder(), &wanted, &config.acme.directory) {
+        Ok(listed) => ordered(&listed, now),
+        Err(error) => Finding::warn(ORDERS, error.to_string(), "run it as the server's user, or as root"),
+    })
+}
+
+fn ordered(listed: &[Listed], now: SystemTime) -> Finding {
+    let failing: Vec<&Listed> = listed.iter().filter(|it| it.last_error.is_some()).collect();
+    let Some(first) = failing.first() else {
+        return Finding::ok(ORDERS, format!("{} kept up by [acme]", super::counted(listed.len(), "name")));
+    };
+    let why = first.last_error.clone().unwrap_or_default();
+    let message = format!("{}: {}: {why}", super::counted(failing.len(), "name"), first.name);
+    let hint = "gatepost certificate list shows all; gatepost certificate renew NAME tries at once";
+    let urgent = |it: &&Listed| it.expires.is_some_and(|expires| expires < now + RENEW / 2);
+    if failing.iter().any(urgent) { Finding::fail(ORDERS, message, hint) } else { Finding::warn(ORDERS, message, hint) }
+}
+
 /// Whether each host of a hosted domain that is to have a certificate has one.
 pub(super) async fn covered(config: &Config) -> Option<Finding> {
     let sources = config.cert_sources().filter(|_| !config.tls.prefixes.is_empty())?;
@@ -36,11 +68,10 @@ pub(super) async fn covered(config: &Config) -> Option<Finding> {
 }
 
 fn missing(config: &Config, tls: &ServerTls, domains: &[HostName]) -> Finding {
-    let hosts = domains.iter().filter_map(|host| match host {
-        HostName::Dns(domain) => Some(domain),
-        HostName::Ip(_) => None,
-    });
-    let hosts = hosts.flat_map(|domain| config.tls.prefixes.iter().filter_map(|prefix| prefix.of(domain)));
+    let hosts = domains
+        .iter()
+        .filter_map(HostName::domain)
+        .flat_map(|domain| config.tls.prefixes.iter().filter_map(|prefix| prefix.of(domain)));
     let missing: Vec<String> = hosts
         .filter(|host| tls.info_for(&HostName::Dns(host.clone())).is_none())
         .map(|host| host.to_string())
@@ -200,6 +231,29 @@ mod tests {
     fn none_is_only_a_warning() {
         let config = Config::parse("[server]\nhostname = \"a.example\"\n", Path::new("x.toml")).unwrap();
         assert_eq!(only(&config, day(0)).status, Status::Warn);
+    }
+
+    #[test]
+    fn orders_that_fail_are_told() {
+        let listed = |error: Option<&str>, days: Option<u64>| Listed {
+            name: Domain::parse("mail.example.org").unwrap(),
+            file: "x".into(),
+            issuer: None,
+            expires: days.map(day),
+            next: day(0),
+            failures: 0,
+            last_error: error.map(str::to_owned),
+        };
+        let cases = [
+            (listed(None, Some(3)), Status::Ok, "1 name kept up"),
+            (listed(Some("no answer"), None), Status::Warn, "mail.example.org: no answer"),
+            (listed(Some("no answer"), Some(20)), Status::Warn, "no answer"),
+            (listed(Some("no answer"), Some(5)), Status::Fail, "no answer"),
+        ];
+        for (listed, status, said) in cases {
+            let finding = ordered(&[listed], day(0));
+            assert!(finding.status == status && finding.message.contains(said), "{finding:?}");
+        }
     }
 
     #[test]

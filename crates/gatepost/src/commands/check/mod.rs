@@ -107,6 +107,7 @@ async fn all(config: &Config, now: SystemTime) -> Vec<Finding> {
     findings.extend(maildirs::mounted(config).await);
     findings.extend(certificate::check(config, now));
     findings.extend(certificate::covered(config).await);
+    findings.extend(certificate::orders(config, now).await);
     findings.extend(scanner::check(config, now).await);
     findings.extend(ports::check(config));
     findings.extend(system::check(config, now));

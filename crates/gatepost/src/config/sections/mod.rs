@@ -9,14 +9,14 @@ mod storage;
 mod tables;
 mod web;
 
-pub use certificates::Tls;
+pub use certificates::{Acme, Tls};
 pub use judging::{Judge, Scan};
 pub use protocols::{Imap, Limits, Login, Pop3, Smtp, Smtputf8};
 pub use server::{Listeners, Log, LogFormat, Server};
 pub use storage::{Directory, Index, Mail};
 pub use web::Web;
 
-pub(super) use certificates::tls;
+pub(super) use certificates::{acme, tls};
 pub(super) use judging::{judge, scan};
 pub(super) use protocols::{imap, limits, login, pop3, smtp};
 pub(super) use server::{listen, log, server};

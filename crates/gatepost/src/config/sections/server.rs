@@ -130,6 +130,8 @@ pub struct Listeners {
     pub pop3s: Vec<Listen>,
     /// Web pages.
     pub https: Vec<Listen>,
+    /// What leads to them, and answers authorities.
+    pub http: Vec<Listen>,
     /// Submission with STARTTLS.
     pub submission: Vec<Listen>,
     /// Submission over TLS.
@@ -141,12 +143,13 @@ pub struct Listeners {
 impl Listeners {
     /// All of them, with the name of their key.
     pub fn all(&self) -> impl Iterator<Item = (&'static str, &Listen)> {
-        let keys: [(&'static str, &Vec<Listen>); 8] = [
+        let keys: [(&'static str, &Vec<Listen>); 9] = [
             ("smtp", &self.smtp),
             ("lmtp", &self.lmtp),
             ("imaps", &self.imaps),
             ("pop3s", &self.pop3s),
             ("https", &self.https),
+            ("http", &self.http),
             ("submission", &self.submission),
             ("submissions", &self.submissions),
             ("metrics", &self.metrics),
@@ -167,6 +170,7 @@ pub(in super::super) fn listen(document: &Document<'_>) -> Listeners {
         imaps: listeners(&s, "imaps", "IMAP over TLS. Usually port 993."),
         pop3s: listeners(&s, "pop3s", "POP3 over TLS. Usually port 995."),
         https: listeners(&s, "https", "The pages on which people change their own password. Usually port 443."),
+        http: listeners(&s, "http", "Leads browsers to HTTPS, and answers the authority of `[acme]`. Usually port 80."),
         submission: listeners(&s, "submission", "Reserved for users' mail with STARTTLS; nothing listens there yet."),
         submissions: listeners(&s, "submissions", "Reserved for users' mail over TLS; nothing listens there yet."),
         metrics: listeners(&s, "metrics", "Metrics for Prometheus, without a password: loopback only."),

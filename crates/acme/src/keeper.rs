@@ -1,0 +1,259 @@
+//! Keeps certificates for a list of names: orders what is missing, renews what
+//! is due, and remembers what failed, so that a restart does not try again at
+//! once.
+
+use std::time::{Duration, SystemTime};
+
+use instant_acme::{Account, CertificateIdentifier, NewAccount};
+use mail::Domain;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use tls::CertificateInfo;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use crate::client::Client;
+use crate::error::said;
+use crate::order::order;
+use crate::reach::points_here;
+use crate::schedule;
+use crate::store::{History, Listed, Store, instant, seconds};
+use crate::{AcmeError, Answers, SelfCheck, Settings};
+
+/// The longest that one order may take, everything together.
+const ORDER: Duration = Duration::from_secs(5 * 60);
+/// How many certificates an authority is asked about in one round.
+const ASKED: usize = 8;
+/// How many names that do not point here are looked at in one round.
+const LOOKED_AT: usize = 32;
+
+/// Orders and renews.
+pub struct Keeper {
+    settings: Settings,
+    store: Store,
+    client: Client,
+    answers: Answers,
+    resolver: dns::Resolver,
+    /// One order at a time; whoever asks for another one waits.
+    turn: Semaphore,
+}
+
+/// What came of one name.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The certificate, which is in its place now, or why there is none.
+    pub result: Result<CertificateInfo, AcmeError>,
+    /// How the name stands now: what is still in use, and when it is tried again.
+    pub listed: Listed,
+}
+
+impl Keeper {
+    /// Opens the folder (not on an async worker, but within a runtime).
+    ///
+    /// # Errors
+    ///
+    /// [`AcmeError`] where the folder cannot be made, `ca_file` cannot be used
+    /// or there is no name server.
+    pub fn open(settings: Settings, answers: Answers) -> Result<Self, AcmeError> {
+        let store = Store::open(&settings.folder)?;
+        let client = Client::new(settings.ca_file.as_deref())?;
+        let resolver = dns::Resolver::new(&settings.servers)?;
+        Ok(Self { settings, store, client, answers, resolver, turn: Semaphore::new(1) })
+    }
+
+    /// What the listeners are to answer while an order waits.
+    #[must_use]
+    pub fn answers(&self) -> &Answers {
+        &self.answers
+    }
+
+    /// One round: names that are due and do not point here are passed over
+    /// until one order was made. Rounds come once a minute, which is as often
+    /// as an authority lets new certificates be ordered.
+    pub async fn round(&self, names: &[Domain], now: SystemTime) -> Vec<Outcome> {
+        self.ask_for_windows(names, now).await;
+        let mut due = self.due(names, now).await;
+        due.truncate(LOOKED_AT);
+        let mut outcomes = Vec::new();
+        for name in due {
+            let outcome = self.order(&name, now).await;
+            let ordered = outcome.result.as_ref().map_or_else(AcmeError::was_ordered, |_| true);
+            outcomes.push(outcome);
+            if ordered {
+                break;
+            }
+        }
+        outcomes
+    }
+
+    /// Orders a certificate for this name now, whether it is due or not. The
+    /// one before stays where it is unless a usable one came.
+    pub async fn order(&self, name: &Domain, now: SystemTime) -> Outcome {
+        let result = self.attempt(name, now).await;
+        let (store, directory, of) = (self.store.clone(), self.settings.directory.clone(), name.clone());
+        let listed = tokio::task::spawn_blocking(move || store.listed(of, &directory)).await;
+        let listed = listed.unwrap_or_else(|_| Listed::unknown(name.clone(), now));
+        Outcome { result, listed }
+    }
+
+    /// Names that are due now, those that are due for the longest time first.
+    async fn due(&self, names: &[Domain], now: SystemTime) -> Vec<Domain> {
+        let (store, directory, names) = (self.store.clone(), self.settings.directory.clone(), names.to_vec());
+        let listed = tokio::task::spawn_blocking(move || {
+            names.into_iter().map(|name| store.listed(name, &directory)).collect::<Vec<_>>()
+        });
+        let mut due: Vec<Listed> = listed.await.unwrap_or_default().into_iter().filter(|it| it.next <= now).collect();
+        // What is about to expire goes before what has never been there.
+        due.sort_by_key(|it| (it.expires.is_none(), it.expires, it.next));
+        due.into_iter().map(|it| it.name).collect()
+    }
+
+    async fn attempt(&self, name: &Domain, now: SystemTime) -> Result<CertificateInfo, AcmeError> {
+        let _turn = self.turn.acquire().await.map_err(|_| AcmeError::Busy)?;
+        let lock = self.with_store(|store| store.lock()).await?.ok_or(AcmeError::Busy)?;
+        let (before, of) = (self.history(name).await, name.clone());
+        // Noted before anything is done: a process that dies in between has
+        // failed too, and does not begin again at once.
+        let mut noted = History {
+            failures: before.failures.saturating_add(1),
+            tried: Some(seconds(now)),
+            error: Some("it was interrupted".to_owned()),
+            ..before.clone()
+        };
+        let interrupted = noted.clone();
+        self.with_store(move |store| store.keep_history(&of, &interrupted)).await?;
+        let obtained = timeout(ORDER, self.obtain(name, &before)).await.unwrap_or(Err(AcmeError::TooSlow));
+        let kept = match obtained {
+            Ok(text) => {
+                let of = name.clone();
+                self.with_store(move |store| store.keep_certificate(&of, &text, now)).await
+            }
+            Err(error) => Err(error),
+        };
+        match &kept {
+            Ok(_) => {
+                let directory = Some(self.settings.directory.as_str().to_owned());
+                noted = History { tried: Some(seconds(now)), directory, jitter: rand::random(), ..History::default() };
+            }
+            Err(error) => noted.error = Some(said(&error.to_string())),
+        }
+        let of = name.clone();
+        self.with_store(move |store| store.keep_history(&of, &noted)).await?;
+        drop(lock);
+        kept
+    }
+
+    async fn obtain(&self, name: &Domain, before: &History) -> Result<String, AcmeError> {
+        if let SelfCheck::Port(port) = self.settings.self_check {
+            points_here(name, (self.settings.challenge, port), &self.resolver, &self.answers).await?;
+        }
+        let replaces = self.replaced(name, before).await;
+        match self.place(name, replaces.clone()).await {
+            // Authorities forget accounts, those for tests at each start.
+            Err(AcmeError::UnknownAccount) => {
+                let directory = self.settings.directory.clone();
+                self.with_store(move |store| store.forget_account(&directory)).await?;
+                self.place(name, replaces).await
+            }
+            done => done,
+        }
+    }
+
+    async fn place(
+        &self,
+        name: &Domain,
+        replaces: Option<CertificateIdentifier<'static>>,
+    ) -> Result<String, AcmeError> {
+        let account = match self.known_account().await? {
+            Some(account) => account,
+            None => self.new_account().await?,
+        };
+        order(&account, name, replaces, (self.settings.challenge, &self.answers)).await
+    }
+
+    async fn known_account(&self) -> Result<Option<Account>, AcmeError> {
+        let directory = self.settings.directory.clone();
+        let Some(known) = self.with_store(move |store| store.account(&directory)).await? else { return Ok(None) };
+        let builder = Account::builder_with_http(Box::new(self.client.clone()));
+        Ok(Some(builder.from_credentials(known).await?))
+    }
+
+    async fn new_account(&self) -> Result<Account, AcmeError> {
+        let contact: Vec<String> = self.settings.contact.iter().map(|address| format!("mailto:{address}")).collect();
+        let contact: Vec<&str> = contact.iter().map(String::as_str).collect();
+        let new = NewAccount { contact: &contact, terms_of_service_agreed: true, only_return_existing: false };
+        let directory = self.settings.directory.clone();
+        let builder = Account::builder_with_http(Box::new(self.client.clone()));
+        let (account, credentials) = builder.create(&new, directory.as_str().to_owned(), None).await?;
+        self.with_store(move |store| store.keep_account(&directory, &credentials)).await?;
+        Ok(account)
+    }
+
+    /// The certificate that an order replaces (RFC 9773 §5), where the authority
+    /// has spoken of its renewal. After a failure it is left out, which may have
+    /// been the reason.
+    async fn replaced(&self, name: &Domain, before: &History) -> Option<CertificateIdentifier<'static>> {
+        let ours = before.directory.as_deref() == Some(self.settings.directory.as_str());
+        (ours && before.window.is_some() && before.failures == 0).then_some(())?;
+        self.identifier(name).await
+    }
+
+    async fn identifier(&self, name: &Domain) -> Option<CertificateIdentifier<'static>> {
+        let file = self.store.certificate(name);
+        let read = tokio::task::spawn_blocking(move || {
+            let der = CertificateDer::from_pem_file(&file).ok()?;
+            CertificateIdentifier::try_from(&der).ok().map(CertificateIdentifier::into_owned)
+        });
+        read.await.ok().flatten()
+    }
+
+    /// Asks when the authority wants certificates renewed (RFC 9773 §4). An
+    /// authority that does not say, or is away, changes nothing.
+    async fn ask_for_windows(&self, names: &[Domain], now: SystemTime) {
+        let mut account = None;
+        let mut asked = 0;
+        for name in names {
+            let history = self.history(name).await;
+            let ours = history.directory.as_deref() == Some(self.settings.directory.as_str());
+            if !ours || history.ask.is_some_and(|ask| instant(ask) > now) {
+                continue;
+            }
+            asked += 1;
+            if asked > ASKED {
+                return;
+            }
+            if account.is_none() {
+                account = self.known_account().await.ok().flatten();
+            }
+            let said = match (&account, self.identifier(name).await) {
+                (Some(account), Some(identifier)) => account.renewal_info(&identifier).await.ok(),
+                _ => None,
+            };
+            let again = now + schedule::ask_again(said.as_ref().map(|(_, again)| *again));
+            let window = said.map(|(info, _)| info.suggested_window);
+            let window = window.map(|window| (unix(window.start.unix_timestamp()), unix(window.end.unix_timestamp())));
+            let (of, noted) =
+                (name.clone(), History { ask: Some(seconds(again)), window: window.or(history.window), ..history });
+            let _ = self.with_store(move |store| store.keep_history(&of, &noted)).await;
+        }
+    }
+
+    async fn history(&self, name: &Domain) -> History {
+        let (store, of) = (self.store.clone(), name.clone());
+        tokio::task::spawn_blocking(move || store.history(&of)).await.unwrap_or_default()
+    }
+
+    /// Work on files, on a thread that may block.
+    async fn with_store<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Store) -> Result<T, AcmeError> + Send + 'static,
+    ) -> Result<T, AcmeError> {
+        let store = self.store.clone();
+        let done = tokio::task::spawn_blocking(move || work(&store)).await;
+        done.unwrap_or_else(|error| Err(AcmeError::Internal(error.to_string())))
+    }
+}
+
+fn unix(seconds: i64) -> u64 {
+    u64::try_from(seconds).unwrap_or_default()
+}

@@ -1,0 +1,187 @@
+//! Certificates that we order: which names, when they are looked at, and what
+//! the log, the figures and the listeners hear of it.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use acme::{AcmeError, Answers, Keeper, Outcome};
+use directory::Directory;
+use mail::Domain;
+use metrics::counter;
+use time::OffsetDateTime;
+use tls::ServerTls;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::config::{Config, Prefix};
+use crate::metrics as names;
+use crate::output::Failure;
+
+/// How often what is due is looked for; one order is made each time.
+const ROUND: Duration = Duration::from_secs(60);
+/// The most names that are kept.
+const MAX_NAMES: usize = 5000;
+
+/// Everything that an order needs of the server.
+pub struct Orders {
+    keeper: Keeper,
+    names: Vec<Domain>,
+    prefixes: Vec<Prefix>,
+    directory: Arc<Directory>,
+    tls: Arc<ServerTls>,
+}
+
+impl Orders {
+    /// Opens the folder of orders; none where nothing is ordered.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] where the folder cannot be made, or a setting cannot work.
+    pub fn open(
+        config: &Config,
+        directory: &Arc<Directory>,
+        tls: Option<&Arc<ServerTls>>,
+    ) -> Result<Option<Arc<Self>>, Failure> {
+        let (Some(settings), Some(tls)) = (config.acme_settings(), tls) else { return Ok(None) };
+        let keeper = Keeper::open(settings, Answers::default())?;
+        let (names, prefixes) = (config.acme.names.clone(), config.tls.prefixes.clone());
+        let (directory, tls) = (Arc::clone(directory), Arc::clone(tls));
+        Ok(Some(Arc::new(Self { keeper, names, prefixes, directory, tls })))
+    }
+
+    /// What the listeners are to answer.
+    #[must_use]
+    pub fn answers(&self) -> &Answers {
+        self.keeper.answers()
+    }
+
+    /// Orders what is due until the server stops. An order under way is left
+    /// then; it is noted as one that has failed.
+    pub fn keep(self: &Arc<Self>, mut stopping: watch::Receiver<bool>) -> JoinHandle<()> {
+        let orders = Arc::clone(self);
+        tokio::spawn(async move {
+            let mut rounds = interval(ROUND);
+            rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            let work = async {
+                loop {
+                    rounds.tick().await;
+                    orders.round().await;
+                }
+            };
+            tokio::select! {
+                () = work => {}
+                _ = stopping.changed() => {}
+            }
+        })
+    }
+
+    async fn round(&self) {
+        let now = SystemTime::now();
+        for outcome in self.keeper.round(&self.wanted().await, now).await {
+            self.settle(&outcome, now).await;
+        }
+    }
+
+    /// Orders this name now.
+    pub async fn order(&self, name: &Domain) -> Outcome {
+        let now = SystemTime::now();
+        let outcome = self.keeper.order(name, now).await;
+        self.settle(&outcome, now).await;
+        outcome
+    }
+
+    /// The names that are to have a certificate.
+    pub async fn wanted(&self) -> Vec<Domain> {
+        let domains = match self.prefixes.is_empty() {
+            true => Vec::new(),
+            false => Arc::clone(&self.directory).active_domains().await.unwrap_or_else(|error| {
+                tracing::warn!(%error, "the domains cannot be read; their certificates wait");
+                Vec::new()
+            }),
+        };
+        wanted(&self.names, &self.prefixes, &domains)
+    }
+
+    async fn settle(&self, outcome: &Outcome, now: SystemTime) {
+        let (name, next) = (&outcome.listed.name, date(outcome.listed.next));
+        let result = match &outcome.result {
+            Ok(info) => {
+                let days = info.remaining(now).as_secs() / 86_400;
+                tracing::info!(%name, issuer = info.issuer, days, renewal = next, "a certificate was received");
+                self.show_new(now).await;
+                "ok"
+            }
+            Err(error) => {
+                match outcome.listed.expires {
+                    Some(expires) => {
+                        let expires = date(expires);
+                        tracing::warn!(%name, %error, expires, next, "a certificate was not renewed; the old one stays");
+                    }
+                    None => tracing::warn!(%name, %error, next, "no certificate was received"),
+                }
+                if matches!(error, AcmeError::NotHere { .. }) { "not_here" } else { "failed" }
+            }
+        };
+        counter!(names::CERTIFICATE_ORDERS, "result" => result).increment(1);
+    }
+
+    /// The listeners show what has come from now on. Its file was put in place
+    /// as a whole, so the second look need not wait.
+    async fn show_new(&self, now: SystemTime) {
+        let tls = Arc::clone(&self.tls);
+        let looked = tokio::task::spawn_blocking(move || {
+            tls.watch(now);
+            tls.watch(now)
+        });
+        match looked.await {
+            Ok(report) => super::certificates::log(&report, now),
+            Err(error) => tracing::error!(%error, "the certificates could not be looked at"),
+        }
+    }
+}
+
+/// The configured names, and those of each hosted domain.
+pub(crate) fn wanted(names: &[Domain], prefixes: &[Prefix], domains: &[Domain]) -> Vec<Domain> {
+    let hosted = domains.iter().flat_map(|domain| prefixes.iter().filter_map(|prefix| prefix.of(domain)));
+    let mut wanted: Vec<Domain> = Vec::new();
+    let mut seen = std::collections::HashSet::new();
+    for name in names.iter().cloned().chain(hosted).take(MAX_NAMES) {
+        if seen.insert(name.clone()) {
+            wanted.push(name);
+        }
+    }
+    wanted
+}
+
+/// The day, for people.
+fn date(time: SystemTime) -> String {
+    let time = OffsetDateTime::from(time);
+    let (date, hour, minute) = (time.date(), time.hour(), time.minute());
+    format!("{date} {hour:02}:{minute:02} UTC")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_name_is_wanted_once() {
+        let config = crate::config::Config::parse(
+            "[server]\nhostname = \"mail.example.org\"\n[tls]\nprefixes = [\"mail\", \"mta-sts\"]\n",
+            std::path::Path::new("x.toml"),
+        );
+        let config = config.unwrap();
+        let domain = |name: &str| Domain::parse(name).unwrap();
+        let domains = [domain("example.org"), domain("example.net")];
+        let names = wanted(&config.acme.names, &config.tls.prefixes, &domains);
+        let names: Vec<_> = names.iter().map(Domain::as_str).collect();
+        assert_eq!(names, ["mail.example.org", "mta-sts.example.org", "mail.example.net", "mta-sts.example.net"]);
+    }
+
+    #[test]
+    fn dates_are_readable() {
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_000_000);
+        assert_eq!(date(time), "2026-09-21 14:13 UTC");
+    }
+}
