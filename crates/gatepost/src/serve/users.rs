@@ -1,15 +1,19 @@
 //! One IMAP or POP3 connection over TLS: moves bytes between the socket and the
 //! session, within the time that each state has.
 
+use std::future::poll_fn;
+use std::io;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use access::imap::{self, Gone, Sink};
 use access::{Ending, pop3};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 use tokio::sync::watch;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::accept::Stranger;
 use super::stream::Stream;
@@ -21,6 +25,9 @@ pub struct Times {
     pub login: Duration,
     /// Silence after it.
     pub idle: Duration,
+    /// How often an idle session looks for what other programs did in the
+    /// Maildir where the kernel does not tell.
+    pub look: Duration,
 }
 
 /// How long a client may take to read what we say.
@@ -29,10 +36,10 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// the database counts within five seconds, those for asking included. It costs
 /// one row, found by its address.
 const LOOK: Duration = Duration::from_secs(4);
-/// How often an idle session looks for what other programs did in the Maildir.
-/// What happens in this process it hears at once; this costs the disk and the
-/// index something, and ten thousand clients may be idle.
-const FOLDER: Duration = Duration::from_secs(30);
+/// As many times as seldom an idle session looks where the kernel does tell: the
+/// disk and the index are not asked in vain for each of ten thousand clients, and
+/// what was not told comes all the same.
+const TOLD: u32 = 20;
 /// The most that is read at once.
 const READ: usize = 8 << 10;
 
@@ -66,57 +73,38 @@ pub async fn imap(
         return;
     }
     let mut ending = None;
-    let login_until = Instant::now() + times.login;
-    let mut heard = Instant::now();
+    let mut clocks = Clocks::new(times);
     let mut next = imap::Next::Read;
-    let mut buffer = vec![0; READ];
-    let (mut looks, mut folders) = (every(LOOK), every(FOLDER));
-    loop {
-        let until = if session.is_authenticated() { heard + times.idle } else { login_until };
-        let read = tokio::select! {
-            read = timeout_at(until, stream.read(&mut buffer)) => read,
-            () = news(&mut session, &mut folders), if next == imap::Next::Idle => {
-                match session.announce(&mut Wire(&mut stream)).await {
-                    Ok(after) => next = after,
-                    Err(Gone) => return,
-                }
-                continue;
-            }
-            _ = looks.tick(), if session.is_authenticated() => {
-                match session.look(&mut Wire(&mut stream)).await {
-                    Ok(imap::Next::Close) => break,
-                    Ok(_) => continue,
-                    Err(Gone) => return,
-                }
-            }
-            () = ended(ending.as_ref()) => {
-                let bye = session.bye("The account has a new password, or this app password was revoked.");
-                let _ = Wire(&mut stream).write(bye).await;
-                break;
-            }
-            _ = stopping.changed() => {
-                let bye = session.bye("The server is being stopped.");
-                let _ = Wire(&mut stream).write(bye).await;
-                break;
-            }
+    while next != imap::Next::Close {
+        let alarm = clocks.alarm(&session, next);
+        let woken = tokio::select! {
+            read = read(&mut stream) => Woken::Read(read),
+            () = session.news(), if next == imap::Next::Idle => Woken::News,
+            () = sleep_until(alarm.at) => Woken::Alarm,
+            () = ended(ending.as_ref()) => Woken::Farewell("The account has a new password, or this app password was revoked."),
+            _ = stopping.changed() => Woken::Farewell("The server is being stopped."),
         };
-        match read {
-            Err(_) => {
-                let bye = session.bye("Waited too long for you.");
-                let _ = Wire(&mut stream).write(bye).await;
-                break;
+        // What is done is far larger than the waiting for it: it has memory of
+        // its own only while it is done.
+        let wire = &mut Wire(&mut stream);
+        let done = match woken {
+            Woken::Read(Err(_)) => return,
+            Woken::Read(Ok(bytes)) if bytes.is_empty() => return,
+            Woken::Read(Ok(bytes)) => {
+                clocks.heard();
+                session.input(&bytes);
+                drop(bytes);
+                Box::pin(session.step(wire)).await
             }
-            Ok(Err(_) | Ok(0)) => return,
-            Ok(Ok(count)) => {
-                heard = Instant::now();
-                session.input(&buffer[..count]);
+            Woken::News => {
+                clocks.looked = Instant::now();
+                Box::pin(session.announce(wire)).await
             }
-        }
-        match session.step(&mut Wire(&mut stream)).await {
-            Ok(imap::Next::Close) => break,
-            Ok(after) => next = after,
-            Err(Gone) => return,
-        }
+            Woken::Alarm => Box::pin(alarm.ring(&mut session, &mut clocks, wire)).await,
+            Woken::Farewell(text) => goodbye(&mut session, text, wire).await,
+        };
+        let Ok(after) = done else { return };
+        next = after;
         if session.is_authenticated() && ending.is_none() {
             stranger = None;
             ending = session.ending();
@@ -126,20 +114,104 @@ pub async fn imap(
     farewell(stream).await;
 }
 
-/// Wakes an idle session when something happens in this process, and now and
-/// then for what other programs did in the Maildir.
-async fn news(session: &mut imap::Session, folders: &mut Interval) {
-    tokio::select! {
-        () = session.news() => {}
-        _ = folders.tick() => {}
+/// What ends the wait of a session.
+enum Woken {
+    Read(io::Result<Vec<u8>>),
+    News,
+    Alarm,
+    Farewell(&'static str),
+}
+
+/// When something of a session is due by the clock.
+struct Clocks {
+    times: Times,
+    login_until: Instant,
+    heard: Instant,
+    /// When it was asked last whether the login holds, and looked last into the
+    /// folder.
+    asked: Instant,
+    looked: Instant,
+}
+
+/// The next thing that is due by the clock.
+struct Alarm {
+    at: Instant,
+    what: Due,
+}
+
+enum Due {
+    Silence,
+    Login,
+    Folder,
+}
+
+impl Clocks {
+    fn new(times: Times) -> Self {
+        let now = Instant::now();
+        Self { times, login_until: now + times.login, heard: now, asked: now, looked: now }
+    }
+
+    fn heard(&mut self) {
+        self.heard = Instant::now();
+        self.looked = self.heard;
+    }
+
+    /// One timer for all of them.
+    fn alarm(&self, session: &imap::Session, next: imap::Next) -> Alarm {
+        if !session.is_authenticated() {
+            return Alarm { at: self.login_until, what: Due::Silence };
+        }
+        let mut alarm = Alarm { at: self.heard + self.times.idle, what: Due::Silence };
+        let pause = if session.is_told() { self.times.look * TOLD } else { self.times.look };
+        let folder = (self.looked + pause, Due::Folder);
+        for (at, what) in
+            [(self.asked + LOOK, Due::Login)].into_iter().chain((next == imap::Next::Idle).then_some(folder))
+        {
+            if at < alarm.at {
+                alarm = Alarm { at, what };
+            }
+        }
+        alarm
     }
 }
 
-/// Ticks from now on, whatever else happens in between.
-fn every(period: Duration) -> Interval {
-    let mut ticks = interval_at(Instant::now() + period, period);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    ticks
+impl Alarm {
+    async fn ring(
+        self,
+        session: &mut imap::Session,
+        clocks: &mut Clocks,
+        wire: &mut Wire<'_>,
+    ) -> Result<imap::Next, Gone> {
+        match self.what {
+            Due::Silence => goodbye(session, "Waited too long for you.", wire).await,
+            Due::Login => {
+                let asked = session.look(wire).await;
+                clocks.asked = Instant::now();
+                asked
+            }
+            Due::Folder => {
+                clocks.looked = Instant::now();
+                session.announce(wire).await
+            }
+        }
+    }
+}
+
+async fn goodbye(session: &mut imap::Session, text: &'static str, wire: &mut Wire<'_>) -> Result<imap::Next, Gone> {
+    let bye = session.bye(text);
+    wire.write(bye).await.map(|()| imap::Next::Close)
+}
+
+/// What has come, nothing at the end. It passes through the stack: a session
+/// that waits has no buffer.
+async fn read(stream: &mut Stream) -> io::Result<Vec<u8>> {
+    poll_fn(|context| {
+        let mut octets = [0; READ];
+        let mut buffer = ReadBuf::new(&mut octets);
+        ready!(Pin::new(&mut *stream).poll_read(context, &mut buffer))?;
+        Poll::Ready(Ok(buffer.filled().to_vec()))
+    })
+    .await
 }
 
 /// Returns when the login of a session is over; never where there is none.
@@ -162,8 +234,7 @@ pub async fn pop3(
     if Wire(&mut stream).write(greeting).await.is_err() {
         return;
     }
-    let mut buffer = vec![0; READ];
-    let mut next = session.step(&[], &services, &mut Wire(&mut stream)).await;
+    let mut next = Box::pin(session.step(&[], &services, &mut Wire(&mut stream))).await;
     while let Ok(pop3::Next::Read(patience)) = next {
         // Only who has logged in is waited for so.
         if matches!(patience, ::pop3::Patience::Idle(_)) {
@@ -172,13 +243,13 @@ pub async fn pop3(
         let until = deadline(started, patience);
         let ending = session.ending();
         let read = tokio::select! {
-            read = timeout_at(until, stream.read(&mut buffer)) => read,
+            read = timeout_at(until, read(&mut stream)) => read,
             () = ended(ending.as_ref()) => break,
             _ = stopping.changed() => break,
         };
         match read {
-            Ok(Ok(count)) if count > 0 => {
-                next = session.step(&buffer[..count], &services, &mut Wire(&mut stream)).await;
+            Ok(Ok(bytes)) if !bytes.is_empty() => {
+                next = Box::pin(session.step(&bytes, &services, &mut Wire(&mut stream))).await;
             }
             _ => return,
         }

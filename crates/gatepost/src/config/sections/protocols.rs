@@ -129,6 +129,9 @@ pub struct Imap {
     pub login_timeout: Duration,
     /// How long a client may be silent.
     pub idle_timeout: Duration,
+    /// How often an idle session looks into its folder where the kernel does not
+    /// tell of other programs.
+    pub look_every: Duration,
     /// The longest command in bytes, without literals that go to disk.
     pub max_command: usize,
     /// The most literals of a command.
@@ -156,6 +159,13 @@ pub(in super::super) fn imap(document: &Document<'_>) -> Imap {
             "idle_timeout",
             Duration::from_secs(30 * 60),
             "How long a client may be silent (RFC 9051 §5.4: at least 30 minutes).",
+        ),
+        look_every: s.get(
+            "look_every",
+            Duration::from_secs(30),
+            "How often an idle session (IDLE) looks for what other programs did in its folder, where the kernel \
+             does not tell: on a network file system, or where `fs.inotify.max_user_watches` is reached. Where it \
+             tells, clients hear within a second, and this is done twenty times as seldom.",
         ),
         max_command: s
             .get("max_command", Size(1 << 20), "The longest command, without the messages of APPEND.")
