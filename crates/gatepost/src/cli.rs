@@ -8,7 +8,9 @@ use std::time::SystemTime;
 use clap::{Parser, Subcommand};
 use directory::Directory;
 
-use crate::commands::{self, alias, ca, certificate, check, doctor, domain, hash, init, quarantine, scan, user};
+use crate::commands::{
+    self, alias, ca, certificate, check, doctor, domain, hash, init, quarantine, scan, sessions, user,
+};
 use crate::config::Config;
 use crate::output::{Exit, Failure, Format, Output};
 use crate::privileges;
@@ -55,6 +57,8 @@ enum Command {
         #[command(subcommand)]
         command: quarantine::QuarantineCommand,
     },
+    /// Who is logged in, and what they do
+    Sessions(sessions::SessionsArgs),
     /// Compare the DNS records of a hosted domain with what they should be
     Doctor(doctor::DoctorArgs),
     /// Hosted domains
@@ -114,6 +118,7 @@ fn dispatch(cli: Cli, out: Output) -> Result<Exit, Failure> {
         Command::Doctor(args) => {
             return with_directory(load()?, async |place, it| doctor::run(&args, place, it, out).await);
         }
+        Command::Sessions(args) => wait(async { sessions::run(&args, &load()?, out).await })??,
         Command::Domain { command } => with_directory(load()?, async |place, it| command.run(place, it, out).await)?,
         Command::User { command } => with_directory(load()?, async |place, it| command.run(place, it, out).await)?,
         Command::Alias { command } => with_directory(load()?, async |_, it| command.run(it, out).await)?,

@@ -12,11 +12,15 @@ use rustix::net::{
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncReadExt, Interest};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::UnixStream;
 
-/// The longest question or answer, in bytes: each is sent as one piece.
+/// The longest question, in bytes: it is sent as one piece, with its file.
 pub const MAX: usize = 16 << 10;
+/// The longest answer, in bytes.
+pub const MAX_ANSWER: usize = 4 << 20;
+/// The most sessions in one answer.
+pub const MAX_SESSIONS: usize = 2000;
 
 /// What a command asks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +38,17 @@ pub enum Question {
         /// Their SHA-256.
         sha256: [u8; 32],
     },
+    /// Who is logged in? What was not written yet of this account's logins is
+    /// written, too.
+    Sessions {
+        /// Whose sessions; all if not given.
+        address: Option<String>,
+    },
+    /// End all sessions of an account.
+    End {
+        /// Whose.
+        address: String,
+    },
 }
 
 /// What the server says.
@@ -44,8 +59,50 @@ pub enum Answer {
     Ordered(Ordered),
     /// The scanner looked at the file.
     Scanned(Scanned),
+    /// Who is logged in.
+    Sessions(Sessions),
+    /// So many sessions were told to end.
+    Ended(usize),
     /// It could not be done; why, as one sentence.
     Failed(String),
+}
+
+/// Who is logged in, sorted by address, protocol and time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sessions {
+    /// The first [`MAX_SESSIONS`].
+    pub sessions: Vec<Session>,
+    /// How many there are in all.
+    pub total: usize,
+}
+
+/// A session, as programs see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// The account.
+    pub address: String,
+    /// `imap` or `pop3`.
+    pub protocol: String,
+    /// What was shown to get in: `password`, or `app_password`.
+    pub login: String,
+    /// The address that it comes from.
+    pub from: String,
+    /// When it logged in, RFC 3339.
+    pub since: String,
+    /// When its last command came, RFC 3339.
+    pub heard: String,
+    /// Seconds since then.
+    pub quiet_seconds: u64,
+    /// Whether a command is being carried out.
+    pub busy: bool,
+    /// The last command; empty before the first.
+    pub command: String,
+    /// The folder that is open.
+    pub folder: Option<String>,
+    /// What the program calls itself.
+    pub client: Option<String>,
+    /// Bytes of answers since the login.
+    pub bytes_sent: u64,
 }
 
 /// What came of a scan, and by what.
@@ -111,12 +168,26 @@ fn nobody_is_there(error: &io::Error) -> bool {
     matches!(error.kind(), Kind::NotFound | Kind::ConnectionRefused | Kind::PermissionDenied | Kind::InvalidInput)
 }
 
-/// Sends a question or an answer, and the file beside it.
+/// Sends an answer.
 ///
 /// # Errors
 ///
 /// When the other side is gone, or the text is too long.
-pub async fn send(stream: &UnixStream, what: &impl Serialize, file: Option<BorrowedFd<'_>>) -> io::Result<()> {
+pub async fn answer(stream: &mut UnixStream, answer: &Answer) -> io::Result<()> {
+    let bytes = serde_json::to_vec(answer)?;
+    if bytes.len() > MAX_ANSWER {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    stream.write_all(&bytes).await?;
+    stream.shutdown().await
+}
+
+/// Sends a question, and the file beside it.
+///
+/// # Errors
+///
+/// When the other side is gone, or the text is too long.
+async fn send(stream: &UnixStream, what: &impl Serialize, file: Option<BorrowedFd<'_>>) -> io::Result<()> {
     let bytes = serde_json::to_vec(what)?;
     if bytes.len() > MAX {
         return Err(io::ErrorKind::InvalidData.into());
@@ -158,7 +229,7 @@ fn receive_now(socket: BorrowedFd<'_>, bytes: &mut [u8]) -> io::Result<(usize, O
 
 async fn receive_all(mut stream: UnixStream) -> io::Result<Answer> {
     let mut bytes = Vec::new();
-    (&mut stream).take(MAX as u64).read_to_end(&mut bytes).await?;
+    (&mut stream).take(MAX_ANSWER as u64).read_to_end(&mut bytes).await?;
     if bytes.is_empty() {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }

@@ -62,6 +62,9 @@ figures! {
     SIGNATURES_REFUSED = "gatepost_scanner_signatures_refused", Gauge,
         "1 while the signature folder cannot be loaded and the last good set is in use, else 0.";
     LOGINS = "gatepost_logins_total", Counter, "Logins, by protocol and result (ok, refused, away).";
+    LOGIN_SECONDS = "gatepost_login_seconds", Seconds,
+        "How long it took to verify a password that was right, by protocol, without what was waited for before.";
+    SESSIONS_OPEN = "gatepost_sessions_open", Gauge, "Sessions that are logged in, by protocol.";
     INCIDENTS = "gatepost_incidents_total", Counter, "Errors of our own that ended a connection.";
     CERTIFICATE_SECONDS = "gatepost_certificate_valid_seconds", Gauge,
         "How long the certificate is still valid that clients are shown who ask for a name, by name.";

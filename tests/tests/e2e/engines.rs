@@ -4,7 +4,7 @@
 use testkit::mariadb;
 use testkit::server::Setup;
 
-use crate::{delivery, outside, pages, reading};
+use crate::{delivery, outside, pages, reading, sessions};
 
 /// A fresh database for each check, and a local index where none is given.
 fn mixed() -> Option<Setup> {
@@ -45,6 +45,11 @@ fn reading_with_mariadb_for_both() {
 #[test]
 fn a_password_is_changed_with_a_mariadb_directory() {
     check(&pages::CORE, mixed);
+}
+
+#[test]
+fn last_logins_with_mariadb_for_both() {
+    check(&sessions::CORE, both);
 }
 
 #[test]

@@ -29,6 +29,8 @@ mod reading;
 mod removal;
 mod retries;
 mod scanner;
+mod sessions;
+mod setup;
 mod smtp;
 mod smuggling;
 mod system;

@@ -81,18 +81,6 @@ pub async fn orphans(config: &Config, directory: &Directory) -> Result<Vec<Known
     Ok(without_a_row(known, &there))
 }
 
-/// The folder of an account, below `[mail] path`; none where it has had no
-/// mail yet.
-///
-/// # Errors
-///
-/// [`SqlError`] where the index does not answer.
-pub async fn folder(config: &Config, account: &directory::Account) -> Result<Option<String>, SqlError> {
-    let identity = account.identity();
-    let mine = |known: &Known| known.source == DIRECTORY && known.foreign_key == identity;
-    Ok(accounts(config).await?.into_iter().find(mine).map(|known| known.path))
-}
-
 fn without_a_row(known: Vec<Known>, there: &HashSet<String>) -> Vec<Known> {
     known.into_iter().filter(|known| known.source == DIRECTORY && !there.contains(&known.foreign_key)).collect()
 }

@@ -11,6 +11,7 @@ pub mod init;
 pub mod known;
 pub mod quarantine;
 pub mod scan;
+pub mod sessions;
 pub mod table;
 pub mod user;
 

@@ -3,8 +3,7 @@
 
 mod password;
 mod removal;
-
-use std::path::PathBuf;
+mod shown;
 
 use clap::{Args, Subcommand};
 use directory::{Account, AccountChange, Directory, DirectoryError, NewAccount, StoredHash};
@@ -12,7 +11,6 @@ use login::{Cost, hash_like, hash_password};
 use mail::{Address, Domain};
 use serde::Serialize;
 
-use super::known;
 use super::table::{Bytes, OrNone, YesNo, changed, shown_bytes, told, yes_no};
 use crate::config::Config;
 use crate::output::{Exit, Failure, Output, Row};
@@ -97,13 +95,7 @@ impl UserCommand {
                 let accounts = directory.accounts(domain.as_ref()).await.map_err(|error| told(&error))?;
                 out.list(&accounts.iter().map(Listed::from).collect::<Vec<_>>())
             }
-            Self::Show { address } => {
-                let account = directory.account(&address).await.map_err(|error| told(&error))?;
-                // An index that is away keeps nobody from looking at the rest.
-                let folder = known::folder(config, &account).await.ok().flatten();
-                let maildir = folder.map(|folder| known::absolute(config.mail.path.join(folder).join("Maildir")));
-                out.show(&Details { listed: Listed::from(&account), maildir })
-            }
+            Self::Show { address } => shown::show(&address, config, directory, out).await,
             Self::Change(change) => change.run(directory, out).await,
             Self::Remove { address } => removal::remove(&address, config, directory, out).await,
             Self::Orphans { ids } => removal::orphans(&ids, config, directory, out).await,
@@ -211,30 +203,6 @@ impl Row for Listed {
     }
 }
 
-/// The same with everything, for one.
-#[derive(Debug, Serialize)]
-struct Details {
-    #[serde(flatten)]
-    listed: Listed,
-    /// None where there has been no mail yet, or the index does not answer.
-    maildir: Option<PathBuf>,
-}
-
-impl Row for Details {
-    const COLUMNS: &'static [&'static str] =
-        &["address", "active", "quota", "password", "name", "language", "time zone", "created", "maildir"];
-
-    fn cells(&self) -> Vec<String> {
-        let mut cells = self.listed.cells();
-        let or_default = |text: &Option<String>| text.clone().unwrap_or_else(|| "as the site".to_owned());
-        cells.push(or_default(&self.listed.language));
-        cells.push(or_default(&self.listed.time_zone));
-        cells.push(self.listed.created.clone().unwrap_or_else(|| "not known".to_owned()));
-        cells.push(self.maildir.as_ref().map_or_else(|| "none yet".to_owned(), |path| path.display().to_string()));
-        cells
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -303,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn as_programs_and_people_see_it() {
+    fn as_people_see_it() {
         let account = Account {
             key: directory::AccountKey::new(7),
             address: Address::parse("alice@example.org").unwrap(),
@@ -315,15 +283,6 @@ mod tests {
             time_zone: "Europe/Berlin".to_owned(),
             created: "2026-01-31T12:00:00Z".to_owned(),
         };
-        let listed = Listed::from(&account);
-        assert_eq!(listed.cells(), ["alice@example.org", "yes", "2G", "none", "Alice"]);
-        let details = Details { listed, maildir: Some(PathBuf::from("/m/example.org/alice/Maildir")) };
-        let json = serde_json::to_value(&details).unwrap();
-        let expected = serde_json::json!({
-            "maildir": "/m/example.org/alice/Maildir", "id": 7, "address": "alice@example.org", "name": "Alice", "active": true, "quota_bytes": 2_147_483_648_u64,
-            "has_password": false, "language": null, "time_zone": "Europe/Berlin", "created": "2026-01-31T12:00:00Z"
-        });
-        assert_eq!(json, expected);
-        assert_eq!(Details::COLUMNS.len(), details.cells().len());
+        assert_eq!(Listed::from(&account).cells(), ["alice@example.org", "yes", "2G", "none", "Alice"]);
     }
 }

@@ -9,23 +9,32 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use access::State;
+use access::gate::Gate;
 use acme::Outcome;
 use avscan_client::{Message, Prefix, Scanner};
-use mail::Domain;
+use index::Index;
+use login::Opener;
+use mail::{Address, Domain};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::logbook::{Logbook, Which};
 use super::orders::Orders;
 use super::site::Sites;
 use crate::commands::scan;
-use crate::control::{Answer, Ordered, Question, path, receive, send};
+use crate::control::{self, Answer, MAX_SESSIONS, Ordered, Question, Session, Sessions, path, receive};
 
 /// Questions at a time; further ones wait.
 const AT_A_TIME: usize = 8;
 /// How long a command may take to say what it wants, or to hear the answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long writing last logins may keep who asks about an account.
+const WRITING: Duration = Duration::from_secs(3);
 
 /// The open socket; it is gone from its folder when this is dropped.
 pub struct Control {
@@ -35,20 +44,29 @@ pub struct Control {
 
 /// What questions are about.
 #[derive(Clone)]
-struct Server {
-    orders: Option<Arc<Orders>>,
-    scanner: Option<Scanner>,
-    sites: Sites,
+pub struct Server {
+    /// Certificates that are ordered, where some are.
+    pub orders: Option<Arc<Orders>>,
+    /// The scanner, where there is one.
+    pub scanner: Option<Scanner>,
+    /// What holds for messages now.
+    pub sites: Sites,
+    /// Who is logged in.
+    pub gate: Gate,
+    /// Who was.
+    pub logbook: Arc<Logbook>,
+    /// Where that is written.
+    pub index: Index,
 }
 
 impl Control {
     /// Listens in the data folder, which is ours alone. Where that cannot be,
     /// the server serves without.
-    pub fn open(data: &Path, orders: Option<Arc<Orders>>, scanner: Option<Scanner>, sites: Sites) -> Option<Self> {
+    pub fn open(data: &Path, server: Server) -> Option<Self> {
         let path = path(data);
         match bind(&path) {
             Ok(listener) => {
-                let task = tokio::spawn(accept(listener, Server { orders, scanner, sites }));
+                let task = tokio::spawn(accept(listener, server));
                 Some(Self { path, task })
             }
             Err(error) => {
@@ -82,10 +100,10 @@ async fn accept(listener: UnixListener, server: Server) {
     let places = Arc::new(Semaphore::new(AT_A_TIME));
     while let Ok(place) = Arc::clone(&places).acquire_owned().await {
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((mut stream, _)) => {
                 let server = server.clone();
                 tokio::spawn(async move {
-                    if let Err(error) = converse(&stream, &server).await {
+                    if let Err(error) = converse(&mut stream, &server).await {
                         tracing::debug!(%error, "a command was not answered");
                     }
                     drop(place);
@@ -99,7 +117,7 @@ async fn accept(listener: UnixListener, server: Server) {
     }
 }
 
-async fn converse(stream: &UnixStream, server: &Server) -> io::Result<()> {
+async fn converse(stream: &mut UnixStream, server: &Server) -> io::Result<()> {
     // The folder keeps others out, and so does this.
     let asker = stream.peer_cred()?.uid();
     if asker != 0 && asker != rustix::process::geteuid().as_raw() {
@@ -110,8 +128,11 @@ async fn converse(stream: &UnixStream, server: &Server) -> io::Result<()> {
         (Question::Order { name }, _) => server.order(&name).await,
         (Question::Scan { length, sha256 }, Some(file)) => server.scan(length, sha256, file).await,
         (Question::Scan { .. }, None) => Answer::Failed("there is no file to scan".to_owned()),
+        (Question::Sessions { address: None }, _) => server.sessions(None),
+        (Question::Sessions { address: Some(address) }, _) => server.sessions_of(&address).await,
+        (Question::End { address }, _) => server.end(&address),
     };
-    timeout(PATIENCE, send(stream, &answer, None)).await?
+    timeout(PATIENCE, control::answer(stream, &answer)).await?
 }
 
 impl Server {
@@ -134,6 +155,32 @@ impl Server {
         })
     }
 
+    fn sessions(&self, of: Option<&Address>) -> Answer {
+        let (now, all) = (SystemTime::now(), self.gate.sessions(of));
+        let total = all.len();
+        let sessions = all.iter().take(MAX_SESSIONS).map(|session| shown(session, now)).collect();
+        Answer::Sessions(Sessions { sessions, total })
+    }
+
+    /// Who asks about one account looks at its last logins next.
+    async fn sessions_of(&self, address: &str) -> Answer {
+        let Ok(address) = Address::parse(address) else { return Answer::Failed("that is no address".to_owned()) };
+        let now = (Instant::now(), SystemTime::now());
+        match timeout(WRITING, self.logbook.write(&self.index, Which::All, now)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "last logins cannot be written"),
+            Err(_) => tracing::warn!("last logins cannot be written in time"),
+        }
+        self.sessions(Some(&address))
+    }
+
+    fn end(&self, address: &str) -> Answer {
+        let Ok(address) = Address::parse(address) else { return Answer::Failed("that is no address".to_owned()) };
+        let count = self.gate.end_sessions_of(&address);
+        tracing::info!(%address, count, "sessions ended by the administrator");
+        Answer::Ended(count)
+    }
+
     async fn scan(&self, length: u64, sha256: [u8; 32], file: OwnedFd) -> Answer {
         let Some(scanner) = &self.scanner else {
             return Answer::Failed("the running server does not scan; see [scan] enabled".to_owned());
@@ -151,5 +198,29 @@ impl Server {
             (Ok(_), None) => Answer::Failed("the scanner has just been stopped".to_owned()),
             (Err(error), _) => Answer::Failed(error.to_string()),
         }
+    }
+}
+
+fn shown(session: &access::Session, now: SystemTime) -> Session {
+    let rfc3339 =
+        |time: SystemTime| OffsetDateTime::from(time).replace_nanosecond(0).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    let rfc3339 = |time: SystemTime| rfc3339(time).format(&Rfc3339).unwrap_or_default();
+    let login = match session.opener {
+        Opener::Password => "password",
+        Opener::App(_) => "app_password",
+    };
+    Session {
+        address: session.address.to_string(),
+        protocol: session.service.to_string(),
+        login: login.to_owned(),
+        from: session.peer.to_canonical().to_string(),
+        since: rfc3339(session.since),
+        heard: rfc3339(session.heard),
+        quiet_seconds: now.duration_since(session.heard).unwrap_or_default().as_secs(),
+        busy: session.state == State::Busy,
+        command: session.command.to_owned(),
+        folder: session.folder.clone(),
+        client: session.client.as_ref().map(ToString::to_string),
+        bytes_sent: session.sent,
     }
 }

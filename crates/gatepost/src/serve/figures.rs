@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use login::{Attempt, Verdict};
 use metrics::{counter, gauge, histogram};
 use verdict::Record;
 
@@ -47,6 +48,19 @@ pub(super) fn connections(protocol: &'static str, open: usize) {
 pub(super) fn strangers(open: usize) {
     #[expect(clippy::cast_precision_loss, reason = "nobody has 2^52 connections")]
     gauge!(names::STRANGERS).set(open as f64);
+}
+
+/// So many sessions are logged in.
+pub(super) fn sessions(protocol: &'static str, open: usize) {
+    #[expect(clippy::cast_precision_loss, reason = "nobody has 2^52 sessions")]
+    gauge!(names::SESSIONS_OPEN, "protocol" => protocol).set(open as f64);
+}
+
+/// A password was looked at. Refusals take as long as they are made to.
+pub(super) fn attempt(attempt: &Attempt<'_>) {
+    if attempt.verdict == Verdict::Right {
+        histogram!(names::LOGIN_SECONDS, "protocol" => attempt.service.as_str()).record(attempt.took);
+    }
 }
 
 /// A connection was turned away.

@@ -3,15 +3,17 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use avscan_client::Scanner;
-use login::Logins;
+use login::Service;
 use metrics::gauge;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
+use super::accept::Doors;
+use super::logbook::Which;
 use super::open::Parts;
 use super::reload::Reloadable;
 use super::{certificates, figures};
@@ -27,20 +29,22 @@ const DOMAINS: Duration = Duration::from_secs(60);
 /// How often figures that nobody counts are read.
 const FIGURES: Duration = Duration::from_secs(10);
 
+/// How often last logins are written.
+const LOGINS: Duration = Duration::from_secs(60);
+/// How often old ones are forgotten.
+const OLD_LOGINS: Duration = Duration::from_secs(86_400);
+
 /// How long a stop waits for what is under way.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Starts them; they end when the server stops.
-pub fn start(
-    parts: &Parts,
-    reloadable: &Reloadable,
-    logins: &Arc<Logins>,
-    stopping: watch::Receiver<bool>,
-) -> Housekeeping {
+pub fn start(parts: &Parts, reloadable: &Reloadable, doors: &Doors, stopping: watch::Receiver<bool>) -> Housekeeping {
     let mut tasks = vec![
         every(TICK, stopping.clone(), parts.clone(), |parts| async move { parts.store.tick().await }),
         every(DOMAINS, stopping.clone(), parts.clone(), |parts| async move { note_domains(&parts).await }),
-        every(FIGURES, stopping.clone(), Arc::clone(logins), |logins| async move { show_logins(&logins) }),
+        every(FIGURES, stopping.clone(), doors.clone(), |doors| async move { show_logins(&doors) }),
+        every(LOGINS, stopping.clone(), parts.clone(), |parts| async move { write_logins(&parts, Which::Due).await }),
+        every(OLD_LOGINS, stopping.clone(), parts.clone(), |parts| async move { forget_logins(&parts).await }),
     ];
     if let Some(tls) = reloadable.tls() {
         tasks.push(every(certificates::LOOK, stopping.clone(), Arc::clone(tls), certificates::look));
@@ -133,9 +137,28 @@ impl signatures::Ticker for Ticks {
     }
 }
 
-fn show_logins(logins: &Logins) {
-    for (service, result, count) in logins.counts() {
-        metrics::counter!(names::LOGINS, "protocol" => service.to_string(), "result" => result).absolute(count);
+fn show_logins(doors: &Doors) {
+    for (service, result, count) in doors.logins().counts() {
+        metrics::counter!(names::LOGINS, "protocol" => service.as_str(), "result" => result).absolute(count);
+    }
+    for service in [Service::Imap, Service::Pop3] {
+        figures::sessions(service.as_str(), doors.gate().open_sessions(service));
+    }
+}
+
+/// Writes down who logged in. An index that is away only delays that.
+pub async fn write_logins(parts: &Parts, which: Which) {
+    let now = (Instant::now(), SystemTime::now());
+    match timeout(PATIENCE, parts.logbook.write(&parts.index, which, now)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "last logins cannot be written"),
+        Err(_) => tracing::warn!("last logins cannot be written in time"),
+    }
+}
+
+async fn forget_logins(parts: &Parts) {
+    if let Err(error) = parts.logbook.forget_old(&parts.index, SystemTime::now()).await {
+        tracing::debug!(%error, "old logins cannot be forgotten");
     }
 }
 

@@ -10,6 +10,7 @@ mod housekeeping;
 mod limits;
 mod listener;
 mod lock;
+mod logbook;
 pub mod mount;
 pub mod open;
 pub(crate) mod orders;
@@ -22,6 +23,7 @@ mod systemd;
 mod users;
 mod web;
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -102,18 +104,13 @@ async fn serve(config: Config, (bound, sockets): Doorways, logs: &logging::Logs)
     let reloadable = reload::Reloadable::start(&config, &parts)?;
     let (stop, stopping) = watch::channel(false);
     let doors = Doors::new(&config, &parts, &reloadable, stopping.clone())?;
-    let housekeeping = housekeeping::start(&parts, &reloadable, doors.logins(), stopping);
+    let housekeeping = housekeeping::start(&parts, &reloadable, &doors, stopping);
     for (key, bound) in bound {
         let listener =
             bound.listen().map_err(|error| Failure::failed(format!("[listen] {key} cannot be used: {error}")))?;
         doors.open(key, listener);
     }
-    let control = control::Control::open(
-        &config.server.data,
-        reloadable.orders().cloned(),
-        reloadable.scanner().cloned(),
-        reloadable.sites().clone(),
-    );
+    let control = control::Control::open(&config.server.data, asked(&parts, &reloadable, &doors));
     tracing::info!(hostname = %config.server.hostname, version = env!("CARGO_PKG_VERSION"), "serving");
     systemd::serving(SERVING);
     let _alive = systemd::keep_alive();
@@ -125,10 +122,23 @@ async fn serve(config: Config, (bound, sockets): Doorways, logs: &logging::Logs)
     drop(control);
     drain(&doors, config.server.drain).await;
     housekeeping.finish().await;
+    housekeeping::write_logins(&parts, logbook::Which::All).await;
     parts.store.close().await;
     reloadable.stop().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// What the commands of the administrator may ask.
+fn asked(parts: &open::Parts, reloadable: &reload::Reloadable, doors: &Doors) -> control::Server {
+    control::Server {
+        orders: reloadable.orders().cloned(),
+        scanner: reloadable.scanner().cloned(),
+        sites: reloadable.sites().clone(),
+        gate: doors.gate().clone(),
+        logbook: Arc::clone(&parts.logbook),
+        index: parts.index.clone(),
+    }
 }
 
 /// Nobody should have to run `gatepost check` to hear of an expired certificate.

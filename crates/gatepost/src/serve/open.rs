@@ -15,6 +15,7 @@ use maildir::{Blocking, Disk, OsDisk};
 use spool::Spool;
 use transaction::{Home, Retries, Suspects};
 
+use super::logbook::Logbook;
 use crate::config::Config;
 use crate::output::Failure;
 
@@ -23,6 +24,10 @@ use crate::output::Failure;
 pub struct Parts {
     /// Domains, accounts, aliases.
     pub directory: Arc<Directory>,
+    /// What is known of it.
+    pub index: Index,
+    /// Who logged in, and was not written down yet.
+    pub logbook: Arc<Logbook>,
     /// Mail at rest.
     pub store: Store,
     /// Mail on its way in.
@@ -75,14 +80,20 @@ pub async fn open(config: &Config) -> Result<Parts, Failure> {
     });
     let blocking = Blocking::new(BLOCKING);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let parts =
-        mailbox::Parts { index, spool: spool.clone(), disk, blocking: blocking.clone(), clock: Arc::clone(&clock) };
+    let parts = mailbox::Parts {
+        index: index.clone(),
+        spool: spool.clone(),
+        disk,
+        blocking: blocking.clone(),
+        clock: Arc::clone(&clock),
+    };
     let store = Store::open(config.mailbox_settings(), parts)?;
     let site = config.judge.quarantine.clone();
     let home = Home::new(Arc::clone(&directory), store.clone(), site, config.server.hostname.clone());
     let ids = Arc::new(IdSource::starting(config.server.node, rand::random()));
     let (suspects, retries) = (Suspects::default(), Retries::default());
-    Ok(Parts { directory, store, spool, blocking, ids, home, clock, suspects, retries })
+    let logbook = Arc::default();
+    Ok(Parts { directory, index, logbook, store, spool, blocking, ids, home, clock, suspects, retries })
 }
 
 fn make(folder: &Path) -> Result<(), Failure> {

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::check::Status;
 use super::table::told;
-use crate::config::{Config, Listen};
+use crate::config::Config;
 use crate::output::{Exit, Failure, Format, Output};
 
 /// Whose records.
@@ -48,8 +48,11 @@ pub struct Finding {
 struct Site {
     domain: String,
     host: String,
-    /// Service, port and what it is for.
-    services: Vec<(&'static str, u16)>,
+    /// Services with the server and the port where they are; none where nobody
+    /// offers them.
+    services: Vec<(&'static str, Option<(String, u16)>)>,
+    /// The port of our pages, which mail programs ask for settings.
+    https: Option<u16>,
 }
 
 /// Asks and compares; the exit status is 1 where a record is wrong in a way that
@@ -61,14 +64,7 @@ struct Site {
 pub async fn run(args: &DoctorArgs, config: &Config, directory: &Directory, out: Output) -> Result<Exit, Failure> {
     let servers = args.server.map_or(Servers::System, |server| Servers::These(vec![server]));
     let resolver = Resolver::new(&servers)?;
-    let site = Site {
-        domain: args.domain.to_string(),
-        host: config.server.hostname.to_string(),
-        services: [("imaps", &config.listen.imaps), ("pop3s", &config.listen.pop3s)]
-            .into_iter()
-            .filter_map(|(name, listen)| Some((name, port(listen)?)))
-            .collect(),
-    };
+    let site = site(&args.domain, config);
     let mut findings = vec![hosted(&args.domain, directory).await?];
     findings.extend(records::of(&site, &resolver).await);
     match out.format() {
@@ -77,6 +73,24 @@ pub async fn run(args: &DoctorArgs, config: &Config, directory: &Directory, out:
     }
     let failed = findings.iter().any(|finding| finding.status == Status::Fail);
     Ok(if failed { Exit::Failed } else { Exit::Done })
+}
+
+/// What this server offers. RFC 6186 has names for connections that begin
+/// without TLS, too: nobody logs in on such here.
+fn site(domain: &Domain, config: &Config) -> Site {
+    let host = config.server.hostname.to_string();
+    let ports = config.public_ports();
+    let here = |port: Option<u16>| port.map(|port| (host.clone(), port));
+    let outgoing = config.web.outgoing.as_ref().map(|(host, port)| (host.to_string(), *port));
+    let services = vec![
+        ("imaps", here(ports.imaps)),
+        ("pop3s", here(ports.pop3s)),
+        ("submissions", outgoing),
+        ("imap", None),
+        ("pop3", None),
+        ("submission", None),
+    ];
+    Site { domain: domain.to_string(), host, services, https: ports.https }
 }
 
 async fn hosted(domain: &Domain, directory: &Directory) -> Result<Finding, Failure> {
@@ -92,13 +106,6 @@ async fn hosted(domain: &Domain, directory: &Directory) -> Result<Finding, Failu
     };
     let expected = "an active domain".to_owned();
     Ok(Finding { name: domain.to_string(), kind: "directory", status, found: vec![found.to_owned()], expected, hint })
-}
-
-fn port(listen: &[Listen]) -> Option<u16> {
-    listen.iter().find_map(|listen| match listen {
-        Listen::Tcp(address) => Some(address.port()),
-        Listen::Unix(_) => None,
-    })
 }
 
 fn server(text: &str) -> Result<SocketAddr, String> {

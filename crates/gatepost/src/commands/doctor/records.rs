@@ -1,5 +1,7 @@
 //! What each record should be, and how far what is there is from it.
 
+mod programs;
+
 use std::net::IpAddr;
 
 use dns::{DnsError, Resolver};
@@ -13,9 +15,7 @@ pub(super) async fn of(site: &Site, dns: &Resolver) -> Vec<Finding> {
     findings.extend(host(site, dns).await);
     findings.push(spf(site, dns).await);
     findings.push(dmarc(site, dns).await);
-    for (service, port) in &site.services {
-        findings.push(srv(site, service, *port, dns).await);
-    }
+    findings.extend(programs::of(site, dns).await);
     findings
 }
 
@@ -157,27 +157,6 @@ async fn dmarc(site: &Site, dns: &Resolver) -> Finding {
     }
 }
 
-/// RFC 6186 §3, RFC 8314 §5.1: by these, mail programs find the server.
-async fn srv(site: &Site, service: &str, port: u16, dns: &Resolver) -> Finding {
-    let name = format!("_{service}._tcp.{}", site.domain);
-    let asked = Asked::new(&name, "SRV", &format!("0 1 {port} {}.", site.host));
-    match dns.services(&name).await {
-        Ok(found) => {
-            let right = found.iter().any(|service| service.port == port && service.host == site.host);
-            let shown: Vec<String> = found
-                .iter()
-                .map(|service| format!("{} {} {} {}.", service.priority, service.weight, service.port, service.host))
-                .collect();
-            if right {
-                asked.finding(Status::Ok, shown, "")
-            } else {
-                asked.finding(Status::Warn, shown, "mail programs that look for it have to be set up by hand")
-            }
-        }
-        Err(error) => asked.unanswered(&error),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -194,13 +173,19 @@ mod tests {
         example.org TXT some-verification=1
         _dmarc.example.org TXT v=DMARC1; p = reject
         _imaps._tcp.example.org SRV 0 1 993 mx.example.org
+        autoconfig.example.org A 192.0.2.1
     ";
 
     async fn examine(zone: &Zone) -> Vec<(String, Status)> {
         let site = Site {
             domain: "example.org".to_owned(),
             host: "mx.example.org".to_owned(),
-            services: vec![("imaps", 993), ("pop3s", 995)],
+            services: vec![
+                ("imaps", Some(("mx.example.org".to_owned(), 993))),
+                ("pop3s", Some(("mx.example.org".to_owned(), 995))),
+                ("submission", None),
+            ],
+            https: Some(443),
         };
         let dns = Resolver::new(&Servers::These(vec![zone.address()])).unwrap();
         let findings = of(&site, &dns).await;
@@ -219,6 +204,8 @@ mod tests {
             ("TXT _dmarc.example.org", Status::Ok),
             ("SRV _imaps._tcp.example.org", Status::Ok),
             ("SRV _pop3s._tcp.example.org", Status::Warn),
+            ("CNAME autoconfig.example.org", Status::Ok),
+            ("SRV _autodiscover._tcp.example.org", Status::Warn),
         ];
         assert_eq!(seen, expected.map(|(what, status)| (what.to_owned(), status)));
     }
@@ -240,6 +227,33 @@ mod tests {
             ("_dmarc.example.org TXT v=DMARC1; p=none", "TXT _dmarc.example.org", Status::Warn),
             ("_dmarc.example.org TXT v=DMARC1", "TXT _dmarc.example.org", Status::Fail),
             ("_imaps._tcp.example.org SRV 0 1 143 mx.example.org", "SRV _imaps._tcp.example.org", Status::Warn),
+            (
+                "_submission._tcp.example.org SRV 0 1 587 mx.example.org",
+                "SRV _submission._tcp.example.org",
+                Status::Warn,
+            ),
+            ("_submission._tcp.example.org SRV 0 0 0 .", "SRV _submission._tcp.example.org", Status::Ok),
+            ("", "CNAME autoconfig.example.org", Status::Warn),
+            (
+                "mx.example.org A 192.0.2.1\nautoconfig.example.org A 192.0.2.9",
+                "CNAME autoconfig.example.org",
+                Status::Warn,
+            ),
+            (
+                "_autodiscover._tcp.example.org SRV 0 0 443 mx.example.org",
+                "SRV _autodiscover._tcp.example.org",
+                Status::Ok,
+            ),
+            (
+                "_autodiscover._tcp.example.org SRV 0 0 8443 mx.example.org",
+                "SRV _autodiscover._tcp.example.org",
+                Status::Warn,
+            ),
+            (
+                "mx.example.org A 192.0.2.1\nautodiscover.example.org A 192.0.2.1",
+                "SRV _autodiscover._tcp.example.org",
+                Status::Ok,
+            ),
         ];
         for (zone, what, expected) in cases {
             let seen = examine(&Zone::serve(zone)).await;
