@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use directory::{Directory, DirectoryError};
+use directory::{Account, Directory, DirectoryError};
 use login::{Ground, Login, Opener, Service};
 use mail::{Address, Class, Classified};
 use mailbox::{
@@ -104,23 +104,37 @@ impl Gate {
     pub async fn open(&self, login: &Login, peer: IpAddr, now: SystemTime) -> Result<Opened, GateError> {
         // Before the row is read: a change that comes after it ends this session.
         let seat = self.seats.take(login.account(), Entry::new(login, peer, now)).ok_or(GateError::TooManySessions)?;
+        let (foreign_key, quota, standing) = match login.recalled() {
+            // The directory was away just now: it is not waited for again.
+            Some(known) => {
+                let standing = Standing::unasked(Arc::clone(&self.directory), login.clone(), now);
+                (known.identity.clone(), known.quota, standing)
+            }
+            None => {
+                let row = self.holding(login).await?;
+                (row.identity(), row.quota, Standing::new(Arc::clone(&self.directory), login.clone()))
+            }
+        };
+        let key = AccountKey { source: "directory", foreign_key };
+        let quota = quota.map_or(Quota::Unlimited, Quota::Bytes);
+        let account = self.store.account(&key, login.address(), quota).await?;
+        Ok(Opened { store: self.store.clone(), account, standing, seat })
+    }
+
+    /// The account's row, where the login still holds.
+    async fn holding(&self, login: &Login) -> Result<Account, GateError> {
         let row = self.directory.account(login.address()).await?;
         if row.key != login.account() {
             return Err(GateError::Replaced);
         }
         match login.ground(&self.directory).await? {
-            Ground::Holds => {}
-            Ground::Replaced => return Err(GateError::Replaced),
-            Ground::SwitchedOff => return Err(GateError::SwitchedOff),
-            Ground::NewPassword => return Err(GateError::NewPassword),
-            Ground::Revoked => return Err(GateError::Revoked),
-            Ground::TwoStep => return Err(GateError::TwoStep),
+            Ground::Holds => Ok(row),
+            Ground::Replaced => Err(GateError::Replaced),
+            Ground::SwitchedOff => Err(GateError::SwitchedOff),
+            Ground::NewPassword => Err(GateError::NewPassword),
+            Ground::Revoked => Err(GateError::Revoked),
+            Ground::TwoStep => Err(GateError::TwoStep),
         }
-        let key = AccountKey { source: "directory", foreign_key: row.identity() };
-        let quota = row.quota.map_or(Quota::Unlimited, Quota::Bytes);
-        let account = self.store.account(&key, login.address(), quota).await?;
-        let standing = Standing::new(Arc::clone(&self.directory), login.clone());
-        Ok(Opened { store: self.store.clone(), account, standing, seat })
     }
 
     /// Ends all sessions that were opened by this: the account has a new

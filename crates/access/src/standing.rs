@@ -28,6 +28,11 @@ impl Standing {
         Self { directory, login, seen: None }
     }
 
+    /// As it was remembered, by a directory that did not answer just now.
+    pub(crate) fn unasked(directory: Arc<Directory>, login: Login, now: SystemTime) -> Self {
+        Self { directory, login, seen: Some((now, AWAY)) }
+    }
+
     /// Whether the session may go on, asked by the clock: what was seen just
     /// now does not count, so that a change counts with the next look.
     pub(crate) async fn look(&mut self, now: SystemTime) -> bool {

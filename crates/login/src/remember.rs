@@ -264,6 +264,12 @@ fn bit(service: Service) -> u8 {
 }
 
 impl Logins {
+    /// Whether a login of this account is remembered, whatever it was for.
+    #[must_use]
+    pub fn remembers(&self, who: &str) -> bool {
+        Address::parse(who).is_ok_and(|address| self.memory().state().entries.contains_key(&address))
+    }
+
     /// The directory's answer, or what is remembered while it is away.
     pub(crate) async fn answer(
         &self,
@@ -276,7 +282,8 @@ impl Logins {
         if is_away && let Some(good @ Outcome::Good(_)) = self.recall(address, given.password, service).await? {
             return Ok(good);
         }
-        match self.outcome(address, given, service).await {
+        // In a box: what a directory does is deep, and each login would carry it.
+        match Box::pin(self.outcome(address, given, service)).await {
             Err(LoginError::Away(error)) if error.is_away() => {
                 self.memory().state().away = Some(self.clock().now());
                 let recalled = self.recall(address, given.password, service).await?;

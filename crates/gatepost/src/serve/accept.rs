@@ -5,7 +5,7 @@ use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use ::smtp::{Mode, reply};
 use access::gate::Gate;
@@ -80,15 +80,11 @@ impl Doors {
             floor: config.login.failure_after,
             hashes_at_a_time: config.login.hashers,
             at_a_time_per_network: config.limits.logins_per_network,
+            remember: config.login.remember,
             ..login::Settings::default()
         };
         let logins = Logins::new(Arc::clone(&parts.directory), settings, Arc::new(login::SystemClock::default()));
-        let logbook = Arc::clone(&parts.logbook);
-        let logins = logins.map_err(|error| Failure::failed(error.to_string()))?.telling(move |attempt| {
-            logbook.note(attempt, SystemTime::now());
-            figures::attempt(attempt);
-        });
-        let logins = Arc::new(logins);
+        let logins = Arc::new(logins.map_err(|error| Failure::failed(error.to_string()))?);
         let gate = Gate::new(parts.store.clone(), Arc::clone(&parts.directory), config.limits.connections_per_account);
         let tls = match reloadable.tls() {
             Some(tls) => Some(UserTls {
@@ -156,12 +152,6 @@ impl Doors {
     #[must_use]
     pub fn logins(&self) -> &Arc<Logins> {
         &self.0.logins
-    }
-
-    /// Through which accounts are reached, and where it is known who does.
-    #[must_use]
-    pub fn gate(&self) -> &Gate {
-        &self.0.imap.0.gate
     }
 
     /// How many connections are open.

@@ -236,10 +236,15 @@ pub struct Login {
     pub failure_after: Duration,
     /// How many passwords are computed at once.
     pub hashers: usize,
+    /// The most logins that are remembered while the directory is away.
+    pub remember: usize,
 }
 
 const FAILURE_AFTER: &str =
     "A failed login is answered after this time, whatever the reason, so that nothing can be read from the time.";
+
+const REMEMBER: &str = "How many verified logins are remembered, in memory alone, so that known users go on reading \
+     while the directory is away; each for 24 hours after the directory verified it last. 0 remembers none.";
 
 pub(in super::super) fn login(document: &Document<'_>) -> Login {
     let s = document.section("login", "Passwords.");
@@ -252,6 +257,7 @@ pub(in super::super) fn login(document: &Document<'_>) -> Login {
                 "How many passwords are verified at once; each argon2id hash needs about 20 MB.",
             )
             .usize(),
+        remember: s.get("remember", Number::<0, 1_000_000>(10_000), REMEMBER).usize(),
     }
 }
 
