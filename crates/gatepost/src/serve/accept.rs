@@ -103,7 +103,13 @@ impl Doors {
             clock: Arc::clone(&parts.clock),
         };
         let pages = web::pages(config, &parts.directory, &logins, gate.clone());
-        let times = users::Times { login: config.imap.login_timeout, idle: config.imap.idle_timeout };
+        let imap = &config.imap;
+        let times = users::Times {
+            login: imap.login_timeout,
+            idle: imap.idle_timeout,
+            // A pause of nothing would be none.
+            look: imap.look_every.max(Duration::from_secs(1)),
+        };
         let answers = reloadable.orders().map(|orders| orders.answers());
         Ok(Self(Arc::new(Inner {
             smtp: Arc::new(Door { sites: reloadable.sites().clone(), stopping: stopping.clone() }),

@@ -16,7 +16,7 @@ use super::accept::Doors;
 use super::logbook::Which;
 use super::open::Parts;
 use super::reload::Reloadable;
-use super::{certificates, figures};
+use super::{certificates, figures, watching};
 use crate::metrics as names;
 
 /// The tasks beside the connections.
@@ -46,6 +46,7 @@ pub fn start(parts: &Parts, reloadable: &Reloadable, doors: &Doors, stopping: wa
         every(LOGINS, stopping.clone(), parts.clone(), |parts| async move { write_logins(&parts, Which::Due).await }),
         every(OLD_LOGINS, stopping.clone(), parts.clone(), |parts| async move { forget_logins(&parts).await }),
     ];
+    tasks.push(tokio::spawn(watching::tend(parts.store.clone(), stopping.clone())));
     if let Some(tls) = reloadable.tls() {
         tasks.push(every(certificates::LOOK, stopping.clone(), Arc::clone(tls), certificates::look));
     }

@@ -21,6 +21,7 @@ mod sockets;
 mod stream;
 mod systemd;
 mod users;
+mod watching;
 mod web;
 
 use std::sync::Arc;
