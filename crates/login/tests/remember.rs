@@ -83,7 +83,7 @@ impl World {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        panic!("the database does not come back");
+        unreachable!("the database does not come back");
     }
 }
 

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use ::smtp::{Mode, reply};
 use access::gate::Gate;
@@ -84,7 +84,12 @@ impl Doors {
             ..login::Settings::default()
         };
         let logins = Logins::new(Arc::clone(&parts.directory), settings, Arc::new(login::SystemClock::default()));
-        let logins = Arc::new(logins.map_err(|error| Failure::failed(error.to_string()))?);
+        let logbook = Arc::clone(&parts.logbook);
+        let logins = logins.map_err(|error| Failure::failed(error.to_string()))?.telling(move |attempt| {
+            logbook.note(attempt, SystemTime::now());
+            figures::attempt(attempt);
+        });
+        let logins = Arc::new(logins);
         let gate = Gate::new(parts.store.clone(), Arc::clone(&parts.directory), config.limits.connections_per_account);
         let tls = match reloadable.tls() {
             Some(tls) => Some(UserTls {
@@ -158,6 +163,12 @@ impl Doors {
     #[must_use]
     pub fn logins(&self) -> &Arc<Logins> {
         &self.0.logins
+    }
+
+    /// Through which accounts are reached, and where it is known who does.
+    #[must_use]
+    pub fn gate(&self) -> &Gate {
+        &self.0.imap.0.gate
     }
 
     /// How many connections are open.
