@@ -7,6 +7,7 @@ use testkit::command;
 use testkit::server::{Server, Setup, have};
 
 use super::{LETTERS, at, fetched, letters, lived_in};
+use crate::house::Imap;
 
 /// Where it is; got once for all tests.
 fn modules() -> Option<&'static PathBuf> {
@@ -36,6 +37,8 @@ fn it_does_all_that_it_can() {
 fn ten_thousand_messages_that_another_program_left() {
     let Some(modules) = modules() else { return };
     let server = Server::start(Setup::default());
+    // The first login makes the folders.
+    Imap::login(&server, "alice");
     letters(&server, &["--many", "10000"]);
     node(
         modules,
