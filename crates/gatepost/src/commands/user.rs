@@ -3,6 +3,7 @@
 
 mod password;
 mod removal;
+mod second_factor;
 mod shown;
 
 use clap::{Args, Subcommand};
@@ -44,6 +45,23 @@ pub enum UserCommand {
         /// Move this mail away, as `user remove` does, instead of listing it
         #[arg(long = "move", value_name = "ID", num_args = 1..)]
         ids: Vec<i64>,
+    },
+    /// List the app passwords of a user
+    AppPasswords {
+        /// The address
+        address: Address,
+    },
+    /// Make or revoke an app password
+    AppPassword {
+        #[command(subcommand)]
+        command: second_factor::AppPasswordCommand,
+    },
+    /// Show whether two-step login is on, or switch it off
+    Totp {
+        /// The address
+        address: Address,
+        /// Switch it off, for somebody who lost phone and recovery codes
+        state: Option<second_factor::TotpState>,
     },
 }
 
@@ -99,6 +117,9 @@ impl UserCommand {
             Self::Change(change) => change.run(directory, out).await,
             Self::Remove { address } => removal::remove(&address, config, directory, out).await,
             Self::Orphans { ids } => removal::orphans(&ids, config, directory, out).await,
+            Self::AppPasswords { address } => second_factor::list(&address, directory, out).await,
+            Self::AppPassword { command } => command.run(directory, out).await,
+            Self::Totp { address, state } => second_factor::totp(&address, state, directory, out).await,
         }
     }
 }
