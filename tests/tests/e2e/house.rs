@@ -112,6 +112,20 @@ impl Imap {
         self.0.send(octets);
     }
 
+    /// The first line that begins so; those before it are passed over, for as
+    /// long as anything that is waited for may take.
+    pub fn until(&mut self, beginning: &str) -> String {
+        let start = Instant::now();
+        loop {
+            let line = String::from_utf8_lossy(&self.0.line()).into_owned();
+            assert!(!line.is_empty(), "the connection ended before {beginning:?}");
+            if line.starts_with(beginning) {
+                return line;
+            }
+            assert!(start.elapsed() < PATIENCE, "not within {PATIENCE:?}: {beginning:?}");
+        }
+    }
+
     /// All that comes until the connection ends.
     pub fn rest(&mut self) -> String {
         let mut said = String::new();

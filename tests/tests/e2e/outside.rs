@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use testkit::server::{Server, Setup};
 
-use crate::house::{Imap, ends_ok, eventually};
+use crate::house::{Imap, configured, ends_ok, eventually};
 use crate::smtp::{Client, mail};
 
 fn file_of(server: &Server, sub: &str, subject: &str) -> Option<PathBuf> {
@@ -93,4 +93,38 @@ fn hostile_entries_in_a_maildir_do_no_harm() {
     assert!(ends_ok(&found) && found.contains("Subject: good"), "{found}");
     assert!(!found.contains("secret") && !found.contains('\0'), "{found}");
     assert!(ends_ok(&imap.command("FETCH 1:* (ENVELOPE BODYSTRUCTURE RFC822.SIZE)")));
+}
+
+/// Nobody looks by the clock here: what the client hears, the kernel told.
+#[test]
+fn an_idle_client_hears_at_once_what_others_do() {
+    let server = configured("[imap]\nlook_every = \"6h\"\n");
+    let mut client = Client::connect(server.smtp).unwrap();
+    let said = client.message("s@client.example", &["alice@example.org"], &mail("one", "x")).unwrap();
+    assert!(said.starts_with("250"), "{said}");
+    let mut imap = Imap::login(&server, "alice");
+    assert!(imap.command("SELECT INBOX").contains("* 1 EXISTS"));
+    imap.send(b"i IDLE\r\n");
+    let line = imap.until("+ ");
+    assert!(line.starts_with("+ "), "{line}");
+
+    let maildir = server.maildir("alice@example.org");
+    let name = "1795255210.M1P1.other";
+    fs::write(maildir.join("tmp").join(name), mail("dropped", "by hand")).unwrap();
+    fs::rename(maildir.join("tmp").join(name), maildir.join("new").join(name)).unwrap();
+    imap.until("* 2 EXISTS");
+    fs::rename(maildir.join("new").join(name), maildir.join("cur").join(format!("{name}:2,FS"))).unwrap();
+    let said = imap.until("* 2 FETCH");
+    assert!(said.contains("\\Flagged") && said.contains("\\Seen"), "{said}");
+    fs::remove_file(maildir.join("cur").join(format!("{name}:2,FS"))).unwrap();
+    imap.until("* 2 EXPUNGE");
+    // Many at once, as when a folder is copied.
+    for n in 0..200 {
+        let name = format!("1795255220.M{n}P1.other");
+        fs::write(maildir.join("tmp").join(&name), mail("many", "x")).unwrap();
+        fs::rename(maildir.join("tmp").join(&name), maildir.join("new").join(&name)).unwrap();
+    }
+    imap.until("* 201 EXISTS");
+    imap.send(b"DONE\r\n");
+    assert!(imap.until("i OK").starts_with("i OK"));
 }
