@@ -141,7 +141,7 @@ impl Logins {
         (password, code): (Secret, &str),
         from: IpAddr,
     ) -> Result<(), TwoStepError> {
-        let given = Given { password: &password, code };
+        let given = Given::new(&password, code);
         let proven = self.prove(&login.address().to_string(), given, (from, Service::Web)).await;
         self.tally().count(Service::Web, &proven);
         let proven = proven?;

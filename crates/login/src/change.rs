@@ -116,7 +116,7 @@ impl Logins {
         if new.expose() == old.expose() {
             return Err(Weakness::Unchanged.into());
         }
-        let proven = self.prove(who, Given { password: &old, code: &code }, (from, Service::Web)).await;
+        let proven = self.prove(who, Given::new(&old, &code), (from, Service::Web)).await;
         self.tally().count(Service::Web, &proven);
         let credentials = proven?.credentials;
         let account = self.directory().account(&credentials.address).await;

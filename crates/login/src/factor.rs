@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 use tracing::warn;
 
 use crate::app::{Letters, door};
+use crate::pool::Lane;
 use crate::totp::Totp;
 use crate::verify::Reason;
 use crate::{LoginError, Logins, Service};
@@ -28,6 +29,14 @@ pub(crate) struct Given<'a> {
     pub(crate) password: &'a Secret,
     /// The code of two-step login, or a recovery code; empty where none is.
     pub(crate) code: &'a str,
+    /// Where it waits for being looked at.
+    pub(crate) lane: Lane,
+}
+
+impl<'a> Given<'a> {
+    pub(crate) fn new(password: &'a Secret, code: &'a str) -> Self {
+        Self { password, code, lane: Lane::Strangers }
+    }
 }
 
 /// What an account has besides its password.

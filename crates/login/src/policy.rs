@@ -298,7 +298,7 @@ mod tests {
         }
 
         #[test]
-        fn chance_is_strong(letters in sample::subsequence(('a'..='z').collect::<Vec<_>>(), 14).prop_shuffle()) {
+        fn chance_is_strong(letters in proptest::sample::subsequence(('a'..='z').collect::<Vec<_>>(), 14).prop_shuffle()) {
             // Of any characters chance makes `11111111111111`, too, if it is asked often enough.
             let text: String = letters.into_iter().collect();
             prop_assert_eq!(Policy::default().judge(&Secret::from(text.as_str()), &[]), Ok(()));

@@ -1,15 +1,33 @@
 //! The pool that hashes: so many at a time, so many in the queue, and never on
-//! an asynchronous worker.
+//! an asynchronous worker. Those who guess from a thousand places fill their
+//! own queue and not that of the people who come from where they came before.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Whose work it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lane {
+    /// Of somebody who was not seen there before.
+    Strangers,
+    /// Of an account that has logged in from that network, or is logged in.
+    Known,
+}
 
 /// Bounds how many hashes run and how many wait.
 #[derive(Debug)]
 pub(crate) struct Pool {
-    running: Semaphore,
+    strangers: Queue,
+    /// One more at a time, for those who find the others taken.
+    known: Queue,
+}
+
+#[derive(Debug)]
+struct Queue {
+    running: Arc<Semaphore>,
+    /// Those who wait.
     inside: Arc<AtomicUsize>,
     most: usize,
 }
@@ -20,26 +38,39 @@ pub(crate) struct Busy;
 
 impl Pool {
     pub(crate) fn new(at_a_time: usize, waiting: usize) -> Self {
-        let at_a_time = at_a_time.max(1);
-        Self { running: Semaphore::new(at_a_time), inside: Arc::default(), most: at_a_time + waiting }
+        Self { strangers: Queue::new(at_a_time.max(1), waiting), known: Queue::new(1, waiting) }
     }
 
     /// Runs `work` on a thread where it may block.
-    pub(crate) async fn run<T, F>(&self, work: F) -> Result<T, Busy>
+    pub(crate) async fn run<T, F>(&self, lane: Lane, work: F) -> Result<T, Busy>
     where
         T: Send + 'static,
         F: FnOnce() -> T + Send + 'static,
     {
-        let place = Place::take(&self.inside, self.most).ok_or(Busy)?;
-        let permit = self.running.acquire().await.map_err(|_| Busy)?;
+        let permit = match (lane, Arc::clone(&self.strangers.running).try_acquire_owned()) {
+            (_, Ok(permit)) => permit,
+            (Lane::Strangers, Err(_)) => self.strangers.wait().await?,
+            (Lane::Known, Err(_)) => self.known.wait().await?,
+        };
+        // Whoever hangs up meanwhile does not make room for the next: the work
+        // goes on.
         let done = tokio::task::spawn_blocking(move || {
             let done = work();
-            drop(place);
+            drop(permit);
             done
-        })
-        .await;
-        drop(permit);
-        done.map_err(|_| Busy)
+        });
+        done.await.map_err(|_| Busy)
+    }
+}
+
+impl Queue {
+    fn new(at_a_time: usize, waiting: usize) -> Self {
+        Self { running: Arc::new(Semaphore::new(at_a_time)), inside: Arc::default(), most: waiting }
+    }
+
+    async fn wait(&self) -> Result<OwnedSemaphorePermit, Busy> {
+        let _place = Place::take(&self.inside, self.most).ok_or(Busy)?;
+        Arc::clone(&self.running).acquire_owned().await.map_err(|_| Busy)
     }
 }
 
@@ -62,21 +93,50 @@ impl Drop for Place {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::mpsc;
+    use std::sync::mpsc::{Sender, channel};
+    use tokio::task::JoinHandle;
+
+    /// A pool of one thread whose only place to wait is taken.
+    async fn full() -> (Arc<Pool>, Sender<()>, [JoinHandle<Result<bool, Busy>>; 2]) {
+        let pool = Arc::new(Pool::new(1, 1));
+        let (go, wait) = channel::<()>();
+        let (first, second) = (Arc::clone(&pool), Arc::clone(&pool));
+        let running = tokio::spawn(async move { first.run(Lane::Strangers, move || wait.recv().is_ok()).await });
+        while pool.strangers.running.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        let waiting = tokio::spawn(async move { second.run(Lane::Strangers, || true).await });
+        while pool.strangers.inside.load(Ordering::Relaxed) < 1 {
+            tokio::task::yield_now().await;
+        }
+        (pool, go, [running, waiting])
+    }
 
     #[tokio::test]
     async fn the_queue_ends() {
-        let pool = Arc::new(Pool::new(1, 1));
-        let (go, wait) = mpsc::channel::<()>();
-        let (first, second) = (Arc::clone(&pool), Arc::clone(&pool));
-        let running = tokio::spawn(async move { first.run(move || wait.recv().is_ok()).await });
-        let waiting = tokio::spawn(async move { second.run(|| true).await });
-        while pool.inside.load(Ordering::Relaxed) < 2 {
-            tokio::task::yield_now().await;
-        }
-        assert_eq!(pool.run(|| true).await, Err(Busy));
+        let (pool, go, [running, waiting]) = full().await;
+        assert_eq!(pool.run(Lane::Strangers, || true).await, Err(Busy));
         go.send(()).unwrap();
         assert_eq!((running.await.unwrap(), waiting.await.unwrap()), (Ok(true), Ok(true)));
-        assert_eq!(pool.run(|| true).await, Ok(true));
+        assert_eq!(pool.run(Lane::Strangers, || true).await, Ok(true));
+    }
+
+    #[tokio::test]
+    async fn who_is_known_does_not_wait_behind_strangers() {
+        let (pool, go, [running, waiting]) = full().await;
+        assert_eq!(pool.run(Lane::Known, || true).await, Ok(true));
+        go.send(()).unwrap();
+        assert_eq!((running.await.unwrap(), waiting.await.unwrap()), (Ok(true), Ok(true)));
+    }
+
+    #[tokio::test]
+    async fn who_hangs_up_makes_no_room() {
+        let (pool, go, [running, waiting]) = full().await;
+        running.abort();
+        assert!(running.await.is_err());
+        assert_eq!(pool.strangers.running.available_permits(), 0, "it runs still");
+        assert_eq!(pool.run(Lane::Strangers, || true).await, Err(Busy));
+        go.send(()).unwrap();
+        assert_eq!(waiting.await.unwrap(), Ok(true));
     }
 }

@@ -24,7 +24,7 @@ use tracing::{debug, info};
 use crate::app::{Letters, door};
 use crate::factor::{Factors, Given};
 use crate::hash::{Cost, HashError, usable};
-use crate::pool::Busy;
+use crate::pool::{Busy, Lane};
 use crate::verify::{Outcome, Proof, Proven, Reason};
 use crate::{Login, LoginError, Logins, Opener, Service};
 
@@ -279,14 +279,14 @@ impl Logins {
     ) -> Result<Outcome, LoginError> {
         let now = self.clock().now();
         let is_away = self.memory().state().away.is_some_and(|at| now.saturating_sub(at) < AWAY);
-        if is_away && let Some(good @ Outcome::Good(_)) = self.recall(address, given.password, service).await? {
+        if is_away && let Some(good @ Outcome::Good(_)) = self.recall(address, given, service).await? {
             return Ok(good);
         }
         // In a box: what a directory does is deep, and each login would carry it.
         match Box::pin(self.outcome(address, given, service)).await {
             Err(LoginError::Away(error)) if error.is_away() => {
                 self.memory().state().away = Some(self.clock().now());
-                let recalled = self.recall(address, given.password, service).await?;
+                let recalled = self.recall(address, given, service).await?;
                 recalled.ok_or(LoginError::Away(error))
             }
             done => done,
@@ -297,15 +297,16 @@ impl Logins {
     async fn recall(
         &self,
         address: Option<&Address>,
-        password: &Secret,
+        given: Given<'_>,
         service: Service,
     ) -> Result<Option<Outcome>, LoginError> {
+        let password = given.password;
         let Some(address) = address.filter(|_| !password.is_empty()) else { return Ok(None) };
         let entries = self.memory().of(address, service, self.clock().now());
         let Some(Entry { account, .. }) = entries.first() else { return Ok(None) };
         let account = *account;
         let (keys, typed) = (Arc::clone(&self.memory().keys), password.clone());
-        let found = self.pool().run(move || fitting(&keys, entries, &typed)).await;
+        let found = self.pool().run(given.lane, move || fitting(&keys, entries, &typed)).await;
         let Some(entry) = found.map_err(|Busy| LoginError::Busy)? else {
             return Ok(Some(Outcome::Bad(Reason::WrongPassword, Some((account, address.clone())))));
         };
@@ -362,7 +363,7 @@ impl Logins {
             let salt: Salt = try_generate_salt().ok()?;
             Some((keys.verifier(&password, &salt).ok()?, salt))
         };
-        self.pool().run(work).await.ok()?
+        self.pool().run(Lane::Known, work).await.ok()?
     }
 }
 

@@ -145,7 +145,8 @@ impl Throttle {
         }
     }
 
-    fn is_known(&self, account: &str, network: Network) -> bool {
+    /// Whether the account has logged in from there lately.
+    pub(crate) fn is_known(&self, account: &str, network: Network) -> bool {
         self.counts.get(&Key::Both(account.into(), network)).is_some_and(|count| count.known)
     }
 

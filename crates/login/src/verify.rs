@@ -16,7 +16,7 @@ use crate::attempt::{Attempt, Domains, Verdict, Witness};
 use crate::factor::{Factors, Given};
 use crate::hash::{Cost, HashError, hash_password};
 use crate::kin::hash_like;
-use crate::pool::{Busy, Pool};
+use crate::pool::{Busy, Lane, Pool};
 use crate::remember::{Known, Memory, Recalled};
 use crate::scheme::{Match, Scheme, check, is_outdated};
 use crate::tally::Tally;
@@ -332,7 +332,7 @@ impl Logins {
         code: &str,
         at: (IpAddr, Service),
     ) -> Result<Login, LoginError> {
-        let Proven { credentials, proof, app } = self.prove(who, Given { password: &password, code }, at).await?;
+        let Proven { credentials, proof, app } = self.prove(who, Given::new(&password, code), at).await?;
         let (proof, opener) = match (proof, app) {
             (Proof::Recalled(recalled), _) => {
                 let opener = recalled.opener;
@@ -370,8 +370,9 @@ impl Logins {
         if !delay.is_zero() {
             self.clock.sleep(delay).await;
         }
+        let lane = if self.throttle().is_known(&name, network) { Lane::Known } else { Lane::Strangers };
         let started = self.clock.now();
-        match self.answer(address.as_ref(), given, service).await {
+        match self.answer(address.as_ref(), Given { lane, ..given }, service).await {
             Ok(Outcome::Good(proven)) => {
                 let Credentials { key, address, .. } = &proven.credentials;
                 let took = self.clock.now().saturating_sub(started);
@@ -429,7 +430,7 @@ impl Logins {
         let (credentials, hash) = match usable {
             Ok(usable) => usable,
             Err(reason) => {
-                self.check(password, None).await?;
+                self.check(given, None).await?;
                 return Ok(Outcome::Bad(reason, whose));
             }
         };
@@ -438,10 +439,10 @@ impl Logins {
                 let proof = Proof::Hash(hash);
                 return Ok(Outcome::Good(Box::new(Proven { credentials, proof, app: Some(app) })));
             }
-            self.check(password, None).await?;
+            self.check(given, None).await?;
             return Ok(Outcome::Bad(Reason::OutOfScope, whose));
         }
-        let refused = match (self.check(password, Some(hash.clone())).await?, &factors.two_step) {
+        let refused = match (self.check(given, Some(hash.clone())).await?, &factors.two_step) {
             (Match::Yes, Some(two_step)) => self.second_step(&credentials, two_step, given.code, service).await?,
             (Match::Yes, None) => None,
             (Match::No, _) => Some(Reason::WrongPassword),
@@ -455,8 +456,8 @@ impl Logins {
 
     /// Against the stored hash; and against the dummy where there is none, or
     /// where a cheap one said no.
-    async fn check(&self, password: &Secret, stored: Option<StoredHash>) -> Result<Match, LoginError> {
-        let (password, dummy) = (password.clone(), self.dummy.clone());
+    async fn check(&self, given: Given<'_>, stored: Option<StoredHash>) -> Result<Match, LoginError> {
+        let (password, dummy) = (given.password.clone(), self.dummy.clone());
         let work = move || {
             let (answer, is_slow) = match &stored {
                 Some(stored) => (check(&password, stored), is_slow(stored)),
@@ -467,7 +468,7 @@ impl Logins {
             }
             answer
         };
-        self.pool.run(work).await.map_err(|Busy| LoginError::Busy)
+        self.pool.run(given.lane, work).await.map_err(|Busy| LoginError::Busy)
     }
 
     /// Replaces a hash of an older scheme. Whatever goes wrong is for the log.
@@ -499,14 +500,16 @@ impl Logins {
     async fn present(&self, credentials: &Credentials, password: &Secret) -> Option<StoredHash> {
         let now = self.directory.credentials(&credentials.address).await.ok()??;
         let hash = now.hash.filter(|_| now.active && now.key == credentials.key)?;
-        let fits = self.check(password, Some(hash.clone())).await.ok()? == Match::Yes;
+        let fits =
+            self.check(Given { lane: Lane::Known, ..Given::new(password, "") }, Some(hash.clone())).await.ok()?
+                == Match::Yes;
         fits.then_some(hash)
     }
 
     /// Hashes a new password.
     async fn hash(&self, password: Secret) -> Result<Result<StoredHash, HashError>, Busy> {
         let cost = self.settings.cost;
-        self.pool.run(move || hash_password(&password, cost)).await
+        self.pool.run(Lane::Known, move || hash_password(&password, cost)).await
     }
 
     /// Hashes a new password for the tables that the old hash is in.
@@ -518,7 +521,7 @@ impl Logins {
         match old.filter(|_| !self.directory.has_own_tables()) {
             Some(old) => {
                 let cost = self.settings.cost;
-                self.pool.run(move || hash_like(&password, &old, cost)).await
+                self.pool.run(Lane::Known, move || hash_like(&password, &old, cost)).await
             }
             None => self.hash(password).await,
         }

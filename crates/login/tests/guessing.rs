@@ -125,7 +125,7 @@ struct World {
 }
 
 /// What is stored for an account of a name, and whether it is active.
-async fn world(accounts: &[(&str, String, bool)]) -> Arc<World> {
+async fn world(accounts: &[(&str, String, bool)], queue: usize) -> Arc<World> {
     let folder = tempfile::tempdir().unwrap();
     let settings = directory::Settings::new(format!("sqlite:{}", folder.path().join("d.db").display()));
     let directory = Arc::new(Directory::open(&settings).await.unwrap());
@@ -141,8 +141,7 @@ async fn world(accounts: &[(&str, String, bool)]) -> Arc<World> {
         pool.execute(AssertSqlSafe(statement), &[]).await.unwrap();
     }
     let timeline = Arc::new(Timeline::default());
-    // All who wake at the same moment ask at the same moment.
-    let settings = Settings { cost: Cost::CHEAP, queue: TRIES, ..Settings::default() };
+    let settings = Settings { cost: Cost::CHEAP, queue, ..Settings::default() };
     let logins = Logins::new(directory, settings, Arc::clone(&timeline) as Arc<dyn Clock>).unwrap();
     Arc::new(World { _folder: folder, timeline, logins })
 }
@@ -217,65 +216,75 @@ impl Outcome {
     }
 }
 
-/// From each address so many lines at a time; the owner logs in every ten
-/// minutes, at home and somewhere new.
-async fn besiege(addresses: u32, lines: usize) -> Outcome {
-    let world = world(&[("alice", cheap(PASSWORD), true)]).await;
-    let (outcome, next) = (Arc::new(Mutex::new(Outcome::default())), Arc::new(AtomicUsize::new(0)));
-    let home: IpAddr = "192.0.2.1".parse().unwrap();
-    let (done, _) = world.attempt(OWNER, PASSWORD, home, Service::Imap).await;
-    assert_eq!(done, Ok(()));
-    let mut lives = Vec::new();
-    for address in 0..addresses {
-        for _ in 0..lines {
-            let from = IpAddr::V4(Ipv4Addr::from(0x0a00_0000 + address));
-            let (world, outcome, next) = (Arc::clone(&world), Arc::clone(&outcome), Arc::clone(&next));
-            let timeline = Arc::clone(&world.timeline);
-            lives.push(timeline.live(async move {
-                loop {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    if number >= TRIES {
-                        return;
-                    }
-                    let guess = if number == PLACE { PASSWORD.to_owned() } else { format!("guess {number}") };
-                    // Each way in has the same counts. The page would change the password.
-                    let services = [Service::Imap, Service::Pop3, Service::Submission, Service::Web];
-                    let service = if number == PLACE { Service::Imap } else { services[number % 4] };
-                    let (done, _) = world.attempt(OWNER, &guess, from, service).await;
-                    let now = world.timeline.now();
-                    let mut outcome = outcome.lock().unwrap();
-                    outcome.answered.push(now);
-                    if done.is_ok() {
-                        assert_eq!(number, PLACE);
-                        outcome.found = Some(now);
-                    }
-                }
-            }));
+/// What besiegers and the owner share.
+#[derive(Clone)]
+struct Siege {
+    world: Arc<World>,
+    outcome: Arc<Mutex<Outcome>>,
+    next: Arc<AtomicUsize>,
+}
+
+impl Siege {
+    /// Guesses until the list is at its end.
+    async fn guess(self, from: IpAddr) {
+        loop {
+            let number = self.next.fetch_add(1, Ordering::Relaxed);
+            if number >= TRIES {
+                return;
+            }
+            // Each way in has the same counts. On the page the right one would
+            // change the password.
+            let ways = [Service::Imap, Service::Pop3, Service::Submission, Service::Web];
+            let (guess, service) = match number {
+                PLACE => (PASSWORD.to_owned(), Service::Imap),
+                _ => (format!("guess {number}"), ways[number % 4]),
+            };
+            let (done, _) = self.world.attempt(OWNER, &guess, from, service).await;
+            let now = self.world.timeline.now();
+            let mut outcome = self.outcome.lock().unwrap();
+            outcome.answered.push(now);
+            assert_eq!(done.is_ok(), number == PLACE, "{guess}");
+            if number == PLACE {
+                outcome.found = Some(now);
+            }
         }
     }
-    let (owner, told, count) = (Arc::clone(&world), Arc::clone(&outcome), Arc::clone(&next));
-    lives.push(world.timeline.live(async move {
+
+    /// Logs in every ten minutes, at home and somewhere new.
+    async fn own(self, home: IpAddr) {
         let mut day = 0;
-        while count.load(Ordering::Relaxed) < TRIES {
-            owner.timeline.sleep(Duration::from_secs(5)).await;
+        while self.next.load(Ordering::Relaxed) < TRIES {
+            self.world.timeline.sleep(Duration::from_secs(5)).await;
             let hotel = IpAddr::V4(Ipv4Addr::from(0xcb00_7100 + day));
-            let (at_home, waited) = owner.attempt(OWNER, PASSWORD, home, Service::Imap).await;
-            let (elsewhere, longer) = owner.attempt(OWNER, PASSWORD, hotel, Service::Pop3).await;
+            let (at_home, waited) = self.world.attempt(OWNER, PASSWORD, home, Service::Imap).await;
+            let (elsewhere, longer) = self.world.attempt(OWNER, PASSWORD, hotel, Service::Pop3).await;
             assert_eq!((at_home, elsewhere), (Ok(()), Ok(())), "the owner is let in");
             {
-                let mut told = told.lock().unwrap();
-                told.home = told.home.max(waited);
-                told.away = told.away.max(longer);
-                told.logins += 2;
+                let mut outcome = self.outcome.lock().unwrap();
+                outcome.home = outcome.home.max(waited);
+                outcome.away = outcome.away.max(longer);
+                outcome.logins += 2;
             }
-            owner.timeline.sleep(Duration::from_secs(595)).await;
+            self.world.timeline.sleep(Duration::from_secs(595)).await;
             day += 1;
         }
-    }));
+    }
+}
+
+/// From each address so many lines at a time.
+async fn besiege(addresses: u32, lines: usize) -> Outcome {
+    // All who wake at the same moment ask at the same moment.
+    let world = world(&[("alice", cheap(PASSWORD), true)], TRIES).await;
+    let home: IpAddr = "192.0.2.1".parse().unwrap();
+    assert_eq!(world.attempt(OWNER, PASSWORD, home, Service::Imap).await.0, Ok(()));
+    let siege = Siege { world: Arc::clone(&world), outcome: Arc::default(), next: Arc::default() };
+    let places = (0..addresses).flat_map(|address| vec![IpAddr::V4(Ipv4Addr::from(0x0a00_0000 + address)); lines]);
+    let mut lives: Vec<_> = places.map(|from| world.timeline.live(siege.clone().guess(from))).collect();
+    lives.push(world.timeline.live(siege.clone().own(home)));
     for life in lives {
         life.await.unwrap();
     }
-    Arc::into_inner(outcome).unwrap().into_inner().unwrap()
+    Arc::into_inner(siege.outcome).unwrap().into_inner().unwrap()
 }
 
 #[tokio::test]
@@ -328,7 +337,7 @@ async fn nothing_tells_who_exists() {
         .map(|(name, hash)| (name.as_str(), hash.clone(), !name.starts_with("off-")))
         .chain([("malformed", "secret".to_owned(), true), ("empty", String::new(), true)])
         .collect();
-    let world = world(&accounts).await;
+    let world = world(&accounts, 256).await;
     let local = |name: &str| format!("{name}@example.org");
     // Who is asked for, and with which password.
     let mut cases: Vec<(String, &str)> = accounts.iter().map(|(name, ..)| (local(name), "wrong")).collect();
