@@ -46,9 +46,13 @@ pub(super) async fn run<S: Sink>(
 ) -> Result<Reply, Failure> {
     let Wanted { mut items, changed_since } = wanted;
     if changed_since.is_some() {
-        // What others changed counts too; the numbers stay.
         session.enable(Extra::CondStore);
-        session.refresh(Expunges::Kept, out).await?;
+    }
+    // What others changed counts too; and some programs look for what is new by
+    // asking for the UIDs behind the last one.
+    if changed_since.is_some() || (numbers == Numbers::Uid && session.selected()?.1.is_beyond(set)) {
+        let expunges = if numbers == Numbers::Uid { Expunges::Told } else { Expunges::Kept };
+        session.refresh(expunges, out).await?;
     }
     let mut picked = session.selected()?.1.pick(numbers, set)?;
     if let Some(since) = changed_since {

@@ -44,9 +44,10 @@ pub(super) async fn run<S: Sink>(
     let by_change = names_changes(key);
     if by_change {
         session.enable(Extra::CondStore);
-        let expunges = if *numbers == Numbers::Uid { Expunges::Told } else { Expunges::Kept };
-        session.refresh(expunges, out).await?;
     }
+    // Many a script looks for new mail by this command alone, over and over.
+    let expunges = if *numbers == Numbers::Uid { Expunges::Told } else { Expunges::Kept };
+    session.refresh(expunges, out).await?;
     let (opened, selected) = session.selected()?;
     let test = Arc::new(Test::new(key, charset, selected)?);
     let as_stored = Reading { depth: test.depth(), understands: Understands::Utf8 };

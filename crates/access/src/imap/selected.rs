@@ -136,6 +136,11 @@ impl Selected {
         set.ranges(last)
     }
 
+    /// Whether a set of UIDs has some that no message had yet.
+    pub(super) fn is_beyond(&self, set: &SequenceSet) -> bool {
+        set.ranges(u32::MAX).last().is_some_and(|range| *range.end() >= self.uid_next)
+    }
+
     fn places(&self, numbers: Numbers, range: &RangeInclusive<u32>) -> std::ops::Range<usize> {
         let (start, end) = (*range.start(), *range.end());
         match numbers {
