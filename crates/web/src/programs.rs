@@ -140,8 +140,8 @@ static EN: Programs = Programs {
         Way {
             program: "Thunderbird",
             text: "New account, Email: enter your name, your address and the password. If no settings are found, \
-                choose \u{201c}Configure manually\u{201d}: the server is {host}, connection security SSL/TLS, \
-                authentication \u{201c}Normal password\u{201d}.",
+                choose \u{201c}Configure manually\u{201d}: IMAP, the server is {host}, port {imaps}, connection security \
+                SSL/TLS, authentication \u{201c}Normal password\u{201d}.",
             sample: "",
         },
         Way {
@@ -153,8 +153,8 @@ static EN: Programs = Programs {
         Way {
             program: "Apple Mail on iPhone, iPad and Mac",
             text: "Install the profile below. Or by hand: Settings, Apps, Mail, Mail Accounts, Add Account, Other (on a \
-                Mac: Mail, Add Account, Other Mail Account); the server for incoming mail is {host}, the user name \
-                your whole address, with SSL.",
+                Mac: Mail, Add Account, Other Mail Account); the server for incoming mail is {host}, port {imaps} with \
+                SSL, the user name your whole address.",
             sample: "",
         },
         Way {
@@ -250,8 +250,8 @@ static DE: Programs = Programs {
         Way {
             program: "Thunderbird",
             text: "Neues Konto, E-Mail: Namen, Adresse und Passwort eingeben. Werden keine Einstellungen gefunden, \
-                \u{201e}Manuell einrichten\u{201c} wählen: Der Server ist {host}, Verbindungssicherheit SSL/TLS, \
-                Authentifizierung \u{201e}Passwort, normal\u{201c}.",
+                \u{201e}Manuell einrichten\u{201c} wählen: IMAP, der Server ist {host}, Port {imaps}, \
+                Verbindungssicherheit SSL/TLS, Authentifizierung \u{201e}Passwort, normal\u{201c}.",
             sample: "",
         },
         Way {
@@ -264,7 +264,7 @@ static DE: Programs = Programs {
             program: "Apple Mail auf iPhone, iPad und Mac",
             text: "Das Profil weiter unten installieren. Oder von Hand: Einstellungen, Apps, Mail, Mail-Accounts, \
                 Account hinzufügen, Andere (auf dem Mac: Mail, Account hinzufügen, Anderer Mail-Account); der Server \
-                für eintreffende Mails ist {host}, der Benutzername Ihre ganze Adresse, mit SSL.",
+                für eintreffende Mails ist {host}, Port {imaps} mit SSL, der Benutzername Ihre ganze Adresse.",
             sample: "",
         },
         Way {

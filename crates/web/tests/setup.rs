@@ -251,7 +251,7 @@ async fn people_are_told_how() {
     let english = world.get("/setup").await;
     assert_eq!(english.status, 200);
     english.has(&[
-        "<th scope=\"row\">IMAP</th><td>mail.example.org</td><td>2993</td>",
+        "<th scope=\"row\">IMAP</th><td>mail.example.org</td><td class=\"whole\">2993</td>",
         "Thunderbird",
         "neomutt",
         "mbsync",
@@ -269,7 +269,7 @@ async fn people_are_told_how() {
     world.get("/").await.has(&["href=\"/setup\""]);
     let sending = Place { outgoing: Some((domain("smtp.example.net"), 465)), ..place() };
     let sending = World::new(sending).await.get("/setup").await;
-    sending.has(&["<th scope=\"row\">Sending</th><td>smtp.example.net</td><td>465</td>"]);
+    sending.has(&["<th scope=\"row\">Sending</th><td>smtp.example.net</td><td class=\"whole\">465</td>"]);
     sending.has_not(&["Sending is not offered"]);
     assert_eq!(StatusCode::OK, sending.status);
 }
