@@ -4,7 +4,7 @@
 use testkit::mariadb;
 use testkit::server::Setup;
 
-use crate::{delivery, outside, pages, reading, sessions};
+use crate::{delivery, outside, pages, reading, second_factor, sessions};
 
 /// A fresh database for each check, and a local index where none is given.
 fn mixed() -> Option<Setup> {
@@ -45,6 +45,11 @@ fn reading_with_mariadb_for_both() {
 #[test]
 fn a_password_is_changed_with_a_mariadb_directory() {
     check(&pages::CORE, mixed);
+}
+
+#[test]
+fn app_passwords_and_two_step_login_with_a_mariadb_directory() {
+    check(&second_factor::CORE, mixed);
 }
 
 #[test]

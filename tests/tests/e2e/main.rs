@@ -29,6 +29,7 @@ mod reading;
 mod removal;
 mod retries;
 mod scanner;
+mod second_factor;
 mod sessions;
 mod setup;
 mod smtp;
