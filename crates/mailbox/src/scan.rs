@@ -2,6 +2,7 @@
 //! the index, what we owe is paid.
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicU32;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -21,6 +22,8 @@ pub(crate) struct FolderState {
     pub(crate) gate: Gate,
     pub(crate) looks: Mutex<Looks>,
     pub(crate) sidecar: Mutex<Sidecar>,
+    /// The first UID that no session was told of as `\Recent`.
+    pub(crate) recent: AtomicU32,
 }
 
 /// What the looks so far saw.

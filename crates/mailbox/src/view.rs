@@ -1,6 +1,8 @@
 //! What a session sees: a folder when it is opened, what changed in it since,
 //! a message's file.
 
+use std::sync::atomic::Ordering;
+
 use index::{AccountId, FolderRow, IndexError, ModSeq, Uid};
 
 use crate::scan::Eager;
@@ -18,7 +20,7 @@ impl Store {
         self.scan_if_possible(&mailbox, Eager::Now).await?;
         let snapshot = self.inner.index.snapshot(account, mailbox.id).await?;
         let row = snapshot.folder;
-        let mut recent_from = row.first_recent;
+        let mut recent_from = self.recent_from(&mailbox, row.uid_next, mode).max(row.first_recent);
         if mode == Mode::ReadWrite && row.first_recent < row.uid_next && !self.claim_recent(&row).await? {
             recent_from = row.uid_next;
         }
@@ -31,6 +33,20 @@ impl Store {
             keywords: row.keywords,
             messages: snapshot.messages,
         })
+    }
+
+    /// The first UID that is `\Recent` to a session which is told of all below
+    /// `uid_next`: those that another session was told of are not (RFC 3501
+    /// §2.3.2). A session that is open notes this in memory alone, since writing
+    /// it would cost as much as the delivery; after a restart, messages that came
+    /// meanwhile and were not seen by a later SELECT are `\Recent` once more.
+    #[must_use]
+    pub fn recent_from(&self, mailbox: &Mailbox, uid_next: u32, mode: Mode) -> u32 {
+        let state = self.folder_state(mailbox.id);
+        match mode {
+            Mode::ReadWrite => state.recent.fetch_max(uid_next, Ordering::Relaxed),
+            Mode::ReadOnly => state.recent.load(Ordering::Relaxed),
+        }
     }
 
     /// Where the claim cannot be written, another session will see them as

@@ -2,11 +2,11 @@
 //! which order, and what it has not been told yet.
 
 use std::collections::{BTreeSet, HashMap};
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 
 use imap::response::{Code, Reply, data};
 use imap::{Numbers, SequenceSet};
-use mailbox::{Changes, Keyword, Mailbox, Message, ModSeq, Uid, View};
+use mailbox::{Changes, Keyword, Mailbox, Message, ModSeq, Mode, Uid, View};
 
 use super::flags::{self, Recent};
 use super::pieces::Pieces;
@@ -48,7 +48,8 @@ pub(super) struct Selected {
     pub(super) messages: Vec<Message>,
     pub(super) uid_next: u32,
     pub(super) modseq: ModSeq,
-    recent_from: u32,
+    /// UIDs that are `\Recent` here, in ascending order.
+    recent: Vec<Range<u32>>,
     /// The largest UID that the client was told of.
     told_up_to: u32,
     /// Gone, and the client does not know.
@@ -77,7 +78,7 @@ impl Selected {
             messages: view.messages,
             uid_next: view.uid_next,
             modseq: view.highest_modseq,
-            recent_from: view.recent_from,
+            recent: std::iter::once(view.recent_from..view.uid_next).collect(),
             untold: BTreeSet::new(),
             modseqs,
             resized: HashMap::new(),
@@ -94,7 +95,32 @@ impl Selected {
     }
 
     pub(super) fn is_recent(&self, message: &Message) -> Recent {
-        if message.uid.get() >= self.recent_from { Recent::Yes } else { Recent::No }
+        let uid = message.uid.get();
+        let behind = self.recent.partition_point(|uids| uids.end <= uid);
+        if self.recent.get(behind).is_some_and(|uids| uids.contains(&uid)) { Recent::Yes } else { Recent::No }
+    }
+
+    /// Whether there are messages that the client was not told of.
+    pub(super) fn has_new(&self, changes: &Changes) -> bool {
+        changes.changed.last().is_some_and(|message| message.uid.get() > self.told_up_to)
+    }
+
+    /// Of the messages that the client is about to be told of, those from `first`
+    /// on are `\Recent`; all are below `uid_next`.
+    pub(super) fn expect_recent(&mut self, first: u32, uid_next: u32) {
+        let first = first.max(self.told_up_to + 1);
+        match self.recent.last_mut() {
+            Some(last) if last.end >= first => last.end = uid_next.max(last.end),
+            _ if first < uid_next => self.recent.push(first..uid_next),
+            _ => {}
+        }
+    }
+
+    pub(super) fn mode(&self) -> Mode {
+        match self.access {
+            Access::ReadWrite => Mode::ReadWrite,
+            Access::ReadOnly => Mode::ReadOnly,
+        }
     }
 
     pub(super) fn flags(&self, message: &Message) -> String {

@@ -400,6 +400,11 @@ impl Session {
             self.selected = None;
             return Err(Failure::Bye("The folder was deleted"));
         }
+        if selected.has_new(&changes) {
+            let (mailbox, mode) = (&selected.mailbox, selected.mode());
+            let first = opened.store().recent_from(mailbox, changes.uid_next, mode);
+            selected.expect_recent(first, changes.uid_next);
+        }
         for line in selected.take(changes, expunges) {
             out.put(&line).await?;
         }
