@@ -1,11 +1,12 @@
 //! Making a hash: argon2id (RFC 9106) with a cost that can be set.
 
-use argon2::password_hash::PasswordHasher;
-use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::try_generate_salt;
 use argon2::{Algorithm, Argon2, Params, Version};
 use directory::StoredHash;
 use mail::{Class, Classified, Secret};
 use thiserror::Error;
+
+use crate::blocks;
 
 /// The longest password, in octets. The cost of SHA-crypt grows with it, so it
 /// must not be the client's choice.
@@ -83,7 +84,8 @@ impl Classified for HashError {
 pub fn hash_password(password: &Secret, cost: Cost) -> Result<StoredHash, HashError> {
     let bytes = usable(password)?;
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, cost.params()?);
-    let hash: PasswordHash = argon2.hash_password(bytes).map_err(|_| HashError::Failed)?;
+    let salt = try_generate_salt().map_err(|_| HashError::Failed)?;
+    let hash = blocks::hash(&argon2, Algorithm::Argon2id, bytes, &salt).ok_or(HashError::Failed)?;
     Ok(StoredHash::new(format!("{{ARGON2ID}}{hash}")))
 }
 

@@ -5,6 +5,7 @@
 mod account;
 mod app;
 mod attempt;
+mod blocks;
 mod change;
 mod clock;
 mod common;

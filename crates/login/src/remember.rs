@@ -22,6 +22,7 @@ use sha2::Sha256;
 use tracing::{debug, info};
 
 use crate::app::{Letters, door};
+use crate::blocks;
 use crate::factor::{Factors, Given};
 use crate::hash::{Cost, HashError, usable};
 use crate::pool::{Busy, Lane};
@@ -82,7 +83,7 @@ impl Keys {
         let argon2 = Argon2::new_with_secret(self.key.expose(), Algorithm::Argon2id, Version::V0x13, params)
             .map_err(|_| HashError::Failed)?;
         let mut made = [0; 32];
-        argon2.hash_password_into(bytes, salt, &mut made).map_err(|_| HashError::Failed)?;
+        blocks::fill(&argon2, bytes, salt, &mut made).map_err(|_| HashError::Failed)?;
         Ok(made)
     }
 }

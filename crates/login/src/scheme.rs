@@ -1,7 +1,6 @@
 //! Checking a password against a stored hash of any scheme that Dovecot writes
 //! and we read: `{SCHEME}hash`, or the bare `$argon2id$`, `$2y$`, `$6$`, `$5$`.
 
-use argon2::Argon2;
 use argon2::password_hash::PasswordVerifier;
 use argon2::password_hash::phc::PasswordHash;
 use base64::Engine;
@@ -13,8 +12,8 @@ use sha_crypt::ShaCrypt;
 use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha512};
 
-use crate::Cost;
 use crate::hash::MAX_PASSWORD;
+use crate::{Cost, blocks};
 
 /// The most that a stored hash may make us spend: whoever can write a row must
 /// not be able to stop all logins.
@@ -140,7 +139,7 @@ fn argon2(password: &[u8], hash: &str) -> Match {
     if !affordable || parsed.hash.is_none() || !matches!(parsed.algorithm.as_str(), "argon2id" | "argon2i") {
         return Match::Malformed;
     }
-    Match::from(Argon2::default().verify_password(password, &parsed).is_ok())
+    Match::from(blocks::verify(password, &parsed).unwrap_or(false))
 }
 
 fn bcrypt(password: &[u8], hash: &str) -> Match {
