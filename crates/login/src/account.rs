@@ -93,6 +93,7 @@ impl Logins {
     pub async fn revoke_app_password(&self, login: &Login, which: AppPasswordKey) -> Result<bool, DirectoryError> {
         let revoked = self.directory().revoke_app_password(login.address(), which).await?;
         if revoked {
+            self.memory().forget(login.address());
             info!(address = %login.address(), id = which.as_i64(), "app password revoked by its owner");
         }
         Ok(revoked)
@@ -125,6 +126,8 @@ impl Logins {
         let codes: Vec<Letters> = (0..RECOVERY_CODES).map(|_| Letters::recovery_code(random())).collect();
         let hashes: Vec<_> = codes.iter().map(Letters::hash).collect();
         self.directory().switch_two_step_on(login.address(), (&totp.base32(), step), &hashes).await?;
+        // What was let in before must not be let in while the directory is away.
+        self.memory().forget(login.address());
         info!(address = %login.address(), "two-step login switched on by its owner");
         Ok(codes)
     }
@@ -156,6 +159,7 @@ impl Logins {
     pub(crate) async fn revoke_all(&self, whose: &mail::Address) -> Result<Vec<AppPasswordKey>, DirectoryError> {
         let all = self.directory().app_passwords(whose).await?;
         if self.directory().revoke_app_passwords(whose).await? > 0 {
+            self.memory().forget(whose);
             info!(address = %whose, "all app passwords revoked by their owner");
         }
         Ok(all.into_iter().map(|app| app.key).collect())

@@ -348,3 +348,24 @@ async fn an_account_that_is_off_has_no_app_password_either() {
     assert_eq!(world.opens(ALICE, &shown).await, []);
     assert_eq!(login.ground(&world.directory).await.unwrap(), Ground::SwitchedOff);
 }
+
+#[tokio::test]
+async fn what_was_taken_back_is_not_remembered() {
+    let world = World::new().await;
+    let shown = world.app_password("phone", "imap").await;
+    let owner = world.sign_in("secret", "").await.unwrap();
+    let Opener::App(key) = world.enter(ALICE, &shown, Service::Imap).await.unwrap().opener() else {
+        panic!("not by it")
+    };
+    assert!(world.logins.remembers(ALICE), "for when the directory is away");
+    world.logins.revoke_app_password(&owner, key).await.unwrap();
+    assert!(!world.logins.remembers(ALICE));
+    let other = world.app_password("laptop", "imap").await;
+    world.enter(ALICE, &other, Service::Imap).await.unwrap();
+    assert_eq!(world.logins.revoke_app_passwords(&owner).await.unwrap().len(), 1);
+    assert!(!world.logins.remembers(ALICE));
+    world.enter(ALICE, "secret", Service::Imap).await.unwrap();
+    assert!(world.logins.remembers(ALICE));
+    world.two_step().await;
+    assert!(!world.logins.remembers(ALICE), "the password opens the page alone");
+}
