@@ -30,6 +30,9 @@ pub enum AcmeError {
     /// The authority knows nothing of our account.
     #[error("the authority does not know our account any more")]
     UnknownAccount,
+    /// The authority took none of several nonces that it had given.
+    #[error("the authority refuses its own nonces")]
+    BadNonce,
     /// An error of our own.
     #[error("an error of our own: {0}")]
     Internal(String),
@@ -87,12 +90,11 @@ impl From<instant_acme::Error> for AcmeError {
     fn from(error: instant_acme::Error) -> Self {
         use instant_acme::Error;
         match error {
-            Error::Api(problem)
-                if problem.r#type.as_deref() == Some("urn:ietf:params:acme:error:accountDoesNotExist") =>
-            {
-                Self::UnknownAccount
-            }
-            Error::Api(problem) => Self::Authority(said(&problem.to_string())),
+            Error::Api(problem) => match problem.r#type.as_deref() {
+                Some("urn:ietf:params:acme:error:accountDoesNotExist") => Self::UnknownAccount,
+                Some("urn:ietf:params:acme:error:badNonce") => Self::BadNonce,
+                _ => Self::Authority(said(&problem.to_string())),
+            },
             Error::Timeout(_) => Self::TooSlow,
             Error::Other(source) => Self::Unreachable(said(&source.to_string())),
             other => Self::Authority(said(&other.to_string())),

@@ -22,6 +22,8 @@ use crate::{AcmeError, Answers, SelfCheck, Settings};
 
 /// The longest that one order may take, everything together.
 const ORDER: Duration = Duration::from_secs(5 * 60);
+/// How often an order is begun anew for what the authority will take next time.
+const AGAIN: usize = 3;
 /// How many certificates an authority is asked about in one round.
 const ASKED: usize = 8;
 /// How many names that do not point here are looked at in one round.
@@ -148,15 +150,22 @@ impl Keeper {
             points_here(name, (self.settings.challenge, port), &self.resolver, &self.answers).await?;
         }
         let replaces = self.replaced(name, before).await;
-        match self.place(name, replaces.clone()).await {
-            // Authorities forget accounts, those for tests at each start.
-            Err(AcmeError::UnknownAccount) => {
-                let directory = self.settings.directory.clone();
-                self.with_store(move |store| store.forget_account(&directory)).await?;
-                self.place(name, replaces).await
+        let mut done = self.place(name, replaces.clone()).await;
+        for _ in 0..AGAIN {
+            match done {
+                // Authorities forget accounts, those for tests at each start.
+                Err(AcmeError::UnknownAccount) => {
+                    let directory = self.settings.directory.clone();
+                    self.with_store(move |store| store.forget_account(&directory)).await?;
+                }
+                // Each request was repeated already, with nonces that were used up meanwhile
+                // (RFC 8555 §6.5).
+                Err(AcmeError::BadNonce) => {}
+                done => return done,
             }
-            done => done,
+            done = self.place(name, replaces.clone()).await;
         }
+        done
     }
 
     async fn place(

@@ -8,7 +8,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::PrivateKeyDer;
@@ -21,6 +21,8 @@ use crate::{HostName, TlsError, files};
 
 /// More certificates than anybody has domains on one server.
 const MAX_PAIRS: usize = 20_000;
+/// So much may our clock be behind that of who made a certificate.
+const SKEW: Duration = Duration::from_secs(60);
 /// What the files in a folder of its own may be called: as certbot calls them,
 /// and as `gatepost ca issue` does.
 const FILE_NAMES: [(&str, &str); 2] = [("fullchain.pem", "privkey.pem"), ("server.pem", "server.key")];
@@ -235,8 +237,15 @@ impl Entry {
                 (self.loaded, self.trouble) = (Some(loaded), None);
             }
             Err(error) => {
-                self.trouble = Some(error.to_string());
-                report.broken.push(error);
+                // Its time comes without any change of the files.
+                if matches!(error, TlsError::NotYetValid { .. }) {
+                    self.read = None;
+                }
+                let trouble = Some(error.to_string());
+                if why != Why::Watching || self.trouble != trouble {
+                    report.broken.push(error);
+                }
+                self.trouble = trouble;
             }
         }
     }
@@ -252,7 +261,7 @@ fn in_time(loaded: Loaded, cert: &Path, (why, now): (Why, SystemTime)) -> Result
     match () {
         () if why == Why::Start => Ok(loaded),
         () if loaded.info.not_after < now => Err(TlsError::Expired { file: cert.to_owned() }),
-        () if loaded.info.not_before > now => Err(TlsError::NotYetValid { file: cert.to_owned() }),
+        () if loaded.info.not_before > now + SKEW => Err(TlsError::NotYetValid { file: cert.to_owned() }),
         () => Ok(loaded),
     }
 }

@@ -263,6 +263,21 @@ fn what_changes_is_taken_once_it_stands_still() {
 }
 
 #[test]
+fn a_certificate_whose_time_has_not_come_waits_for_it() {
+    let place = Place::new();
+    let tls = ServerTls::open(place.sources()).unwrap();
+    let look = |at: SystemTime| {
+        let report = tls.watch(at);
+        (report.taken.len(), report.broken.len())
+    };
+    let early = place.now - DAY * 2;
+    place.put("names/a/fullchain.pem", "names/a/privkey.pem", &["a.example.net"], 60);
+    assert_eq!([look(early), look(early), look(early)], [(0, 0), (0, 1), (0, 0)], "it is told once");
+    // A clock that is somewhat behind is no reason.
+    assert_eq!(look(place.now - DAY - Duration::from_secs(30)), (1, 0));
+}
+
+#[test]
 fn without_a_default_there_is_no_start() {
     let place = Place::new();
     fs::remove_file(place.path("server.key")).unwrap();

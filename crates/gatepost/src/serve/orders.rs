@@ -109,7 +109,7 @@ impl Orders {
             Ok(info) => {
                 let days = info.remaining(now).as_secs() / 86_400;
                 tracing::info!(%name, issuer = info.issuer, days, renewal = next, "a certificate was received");
-                self.show_new(now).await;
+                self.show_new().await;
                 "ok"
             }
             Err(error) => {
@@ -128,14 +128,16 @@ impl Orders {
 
     /// The listeners show what has come from now on. Its file was put in place
     /// as a whole, so the second look need not wait.
-    async fn show_new(&self, now: SystemTime) {
+    async fn show_new(&self) {
         let tls = Arc::clone(&self.tls);
         let looked = tokio::task::spawn_blocking(move || {
+            // The order took its time.
+            let now = SystemTime::now();
             tls.watch(now);
-            tls.watch(now)
+            (tls.watch(now), now)
         });
         match looked.await {
-            Ok(report) => super::certificates::log(&report, now),
+            Ok((report, now)) => super::certificates::log(&report, now),
             Err(error) => tracing::error!(%error, "the certificates could not be looked at"),
         }
     }
