@@ -1,6 +1,7 @@
 //! Status responses and untagged data (RFC 3501 §7, codes also of RFC 4315 and
 //! RFC 5530).
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use mime::Understands;
@@ -99,26 +100,26 @@ pub struct Reply {
     /// The code.
     pub code: Option<Code>,
     /// The sentence; what a line cannot hold is replaced when it is written.
-    pub text: &'static str,
+    pub text: Cow<'static, str>,
 }
 
 impl Reply {
     /// `OK text`.
     #[must_use]
-    pub fn ok(text: &'static str) -> Self {
-        Self { status: Status::Ok, code: None, text }
+    pub fn ok(text: impl Into<Cow<'static, str>>) -> Self {
+        Self { status: Status::Ok, code: None, text: text.into() }
     }
 
     /// `NO text`.
     #[must_use]
-    pub fn no(text: &'static str) -> Self {
-        Self { status: Status::No, code: None, text }
+    pub fn no(text: impl Into<Cow<'static, str>>) -> Self {
+        Self { status: Status::No, code: None, text: text.into() }
     }
 
     /// `BAD text`.
     #[must_use]
-    pub fn bad(text: &'static str) -> Self {
-        Self { status: Status::Bad, code: None, text }
+    pub fn bad(text: impl Into<Cow<'static, str>>) -> Self {
+        Self { status: Status::Bad, code: None, text: text.into() }
     }
 
     /// The same with a code.
@@ -148,7 +149,7 @@ impl Reply {
             Status::Bye => "BYE",
         };
         let code = self.code.as_ref().map(|code| format!("[{}] ", code.text())).unwrap_or_default();
-        let text = mail::Text::sanitized(self.text);
+        let text = mail::Text::sanitized(&self.text);
         format!("{tag} {status} {code}{text}\r\n").into_bytes()
     }
 }

@@ -1,5 +1,8 @@
 //! LOGIN: address and password (RFC 3501 §6.2.3).
 
+use std::borrow::Cow;
+use std::time::Duration;
+
 use ::login::{LoginError, Service};
 use imap::State;
 use imap::response::{Code, Reply};
@@ -15,8 +18,8 @@ pub(super) async fn run(session: &mut Session, user: &str, password: Secret) -> 
     let login = match verified {
         Ok(login) => login,
         Err(LoginError::Refused) => {
-            let reply = Reply::no("Address or password is wrong").with(Code::AuthenticationFailed);
-            return Err(failed(session, reply));
+            let wait = session.services.logins.free_after(user, session.peer);
+            return Err(failed(session, refused(wait)));
         }
         Err(error) => return Err(failed(session, unavailable(&error))),
     };
@@ -34,6 +37,16 @@ pub(super) async fn run(session: &mut Session, user: &str, password: Secret) -> 
     session.state = State::Authenticated;
     session.framer.authenticated();
     Ok(Reply::ok("Logged in").with(Code::Capability(capability::list(session.state).to_owned())))
+}
+
+/// The same of everybody, whether there is such an account or not. Programs that
+/// show the sentence tell their user how long to leave it.
+fn refused(wait: Duration) -> Reply {
+    let sentence: Cow<'static, str> = match wait.as_secs() + u64::from(wait.subsec_nanos() > 0) {
+        0 => "Address or password is wrong".into(),
+        seconds => format!("Address or password is wrong, and the next try has to wait {seconds} s").into(),
+    };
+    Reply::no(sentence).with(Code::AuthenticationFailed)
 }
 
 /// Whatever the reason, an attempt costs us time and the client none: so many,

@@ -413,5 +413,5 @@ impl Session {
 }
 
 fn bye(text: &'static str) -> Reply {
-    Reply { status: Status::Bye, code: None, text }
+    Reply { status: Status::Bye, code: None, text: text.into() }
 }
