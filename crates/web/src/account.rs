@@ -70,6 +70,9 @@ pub(crate) async fn revoke(
         Err(response) => return response,
     };
     let (services, login) = (&shared.services, guest.login());
+    if !services.logins.has_factors() {
+        return desk.see("/account");
+    }
     let which = fields.text("which");
     let revoked = match which.parse().map(AppPasswordKey::new) {
         _ if which == "all" => services.logins.revoke_app_passwords(login).await,

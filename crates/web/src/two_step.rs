@@ -88,6 +88,7 @@ pub(crate) async fn switch_on(
 pub(crate) async fn ask_off(State(shared): State<Arc<Shared>>, speech: Speech, headers: HeaderMap) -> Response {
     let desk = Desk::new(&shared, speech, &headers);
     match desk.guest(&headers).await {
+        Ok(Some(_)) if !shared.services.logins.has_factors() => desk.see("/account"),
         Ok(Some(_)) => desk.off(StatusCode::OK, Said::default()),
         Ok(None) => desk.see("/sign-in"),
         Err(error) => desk.away(&error),
@@ -107,6 +108,9 @@ pub(crate) async fn switch_off(
         Ok(taken) => taken,
         Err(response) => return response,
     };
+    if !shared.services.logins.has_factors() {
+        return desk.see("/account");
+    }
     let account = &desk.texts.account;
     let (password, code) = (fields.secret("password"), fields.text("code"));
     let mut missing = Said::default();

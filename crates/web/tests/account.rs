@@ -14,11 +14,12 @@ use axum::body::{Body, to_bytes};
 use axum::http::header::{CONTENT_TYPE, COOKIE, HOST, LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use data_encoding::BASE32_NOPAD;
-use directory::{Directory, NewAccount, NewDomain};
+use directory::{Directory, NewAccount, NewDomain, Queries, Query, Tables};
 use hmac::{Hmac, Mac};
 use login::{Clock, Cost, Logins, Opener, Policy, Service, Settings, hash_password};
 use mail::{Address, Domain, Secret};
 use sha1::Sha1;
+use sql::Pool;
 use tower::ServiceExt;
 use web::{Peer, Place, Services};
 
@@ -109,6 +110,32 @@ impl World {
         let password = Some(hash_password(&Secret::from("secret"), Cost::CHEAP).unwrap());
         let new = NewAccount { address: Address::parse(ALICE).unwrap(), password, name: String::new(), quota: None };
         directory.add_account(&new).await.unwrap();
+        Self::on(folder, directory)
+    }
+
+    /// On tables of another program.
+    async fn foreign() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut settings = directory::Settings::new(format!("sqlite:{}", folder.path().join("d.db").display()));
+        let pool = Pool::open(&settings.sql).unwrap();
+        let hash = hash_password(&Secret::from("secret"), Cost::CHEAP).unwrap();
+        pool.execute("CREATE TABLE person (id INTEGER PRIMARY KEY, mail TEXT, hash TEXT)", &[]).await.unwrap();
+        pool.execute("INSERT INTO person (mail, hash) VALUES (?, ?)", sql::args![ALICE, hash.expose()]).await.unwrap();
+        let query = |text: &str| Query::parse(text).unwrap();
+        settings.tables = Tables::Foreign(Box::new(Queries {
+            domain: query("SELECT 'example.org' AS name WHERE :domain = 'example.org'"),
+            domains: query("SELECT 'example.org' AS name"),
+            account: query("SELECT id, mail AS address, hash AS password FROM person WHERE mail = :address"),
+            alias: query("SELECT mail AS target FROM person WHERE :address = ''"),
+            accounts: None,
+            aliases: None,
+            set_password: None,
+        }));
+        let directory = Arc::new(Directory::open(&settings).await.unwrap());
+        Self::on(folder, directory)
+    }
+
+    fn on(folder: tempfile::TempDir, directory: Arc<Directory>) -> Self {
         let limits = login::Limits { free: 50, ..login::Limits::default() };
         let settings = Settings { cost: Cost::CHEAP, limits, ..Settings::default() };
         let clock = Arc::new(TestClock::default());
@@ -450,4 +477,24 @@ async fn an_account_that_is_switched_off_is_signed_out() {
     let off = directory::AccountChange { active: Some(false), ..directory::AccountChange::default() };
     world.directory.change_account(&Address::parse(ALICE).unwrap(), &off).await.unwrap();
     assert!(world.get(&mut browser, "/account").await.leads_to("/sign-in"));
+}
+
+#[tokio::test]
+async fn where_another_program_keeps_the_users_the_page_says_so() {
+    let world = World::foreign().await;
+    let mut browser = Browser::default();
+    for path in ["/sign-in", "/password"] {
+        let page = world.get(&mut browser, path).await;
+        assert!(page.status == StatusCode::OK && !page.has("name=\"code\"") && !page.has("name=\"revoke\""), "{path}");
+    }
+    let mut browser = world.signed_in("secret", "").await;
+    let page = world.get(&mut browser, "/account").await;
+    assert!(page.has("are not available here") && !page.has("Make an app password"), "{}", page.text);
+    assert!(!page.has("Set up two-step login") && page.has("Change your password"));
+    let fields = [("name", "Phone"), ("scope", "imap")];
+    let made = world.post(&mut browser, "/account/app-password", &fields).await;
+    assert!(made.status == StatusCode::UNPROCESSABLE_ENTITY && made.has("are not available here"), "{}", made.text);
+    assert!(world.post(&mut browser, "/account/two-step", &[]).await.leads_to("/account"));
+    assert!(world.post(&mut browser, "/account/revoke", &[("which", "1")]).await.leads_to("/account"));
+    assert!(world.get(&mut browser, "/account/two-step/off").await.leads_to("/account"));
 }
