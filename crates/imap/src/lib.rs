@@ -17,7 +17,6 @@ mod reader;
 mod reply;
 mod request;
 pub mod response;
-pub mod sasl;
 mod search;
 mod sequence;
 pub mod string;

@@ -2,8 +2,7 @@
 
 use imap::Tag;
 use imap::response::{Code, Reply, continuation};
-use imap::sasl::{Plain, PlainError, plain, plain_line};
-use mail::Secret;
+use mail::{Plain, PlainError, Secret};
 
 use super::failure::Failure;
 use super::login;
@@ -22,7 +21,7 @@ pub(super) async fn begin<S: Sink>(
         return Err(Reply::no("This mechanism is not offered").into());
     }
     if let Some(initial) = initial {
-        return finish(session, plain(initial.expose())).await.map(Some);
+        return finish(session, Plain::read(initial.expose())).await.map(Some);
     }
     session.framer.expect_line();
     session.awaited = Awaited::Credentials(tag.clone());
@@ -33,12 +32,12 @@ pub(super) async fn begin<S: Sink>(
 
 /// The client's answer to `+`.
 pub(super) async fn answer(session: &mut Session, line: &[u8]) -> Result<Reply, Failure> {
-    finish(session, plain_line(line)).await
+    finish(session, Plain::decode(line)).await
 }
 
 async fn finish(session: &mut Session, given: Result<Plain, PlainError>) -> Result<Reply, Failure> {
     match given {
-        Ok(Plain { user, password }) => login::run(session, &user, password).await,
+        Ok(Plain { user, password }) => login::run(session, user.as_str(), password).await,
         Err(PlainError::Cancelled) => Err(Reply::bad("Cancelled").into()),
         Err(PlainError::Malformed) => Err(Reply::bad("That is no answer of the PLAIN mechanism").into()),
         Err(PlainError::OnBehalf) => {
