@@ -34,6 +34,19 @@ fn a_hostname_is_enough() {
 }
 
 #[test]
+fn what_is_told_outside_may_be_another_port() {
+    let listen = "[listen]\nimaps = [\"unix:i\", \"127.0.0.1:2993\"]\nhttps = \"127.0.0.1:2443\"\n";
+    let ports = |more: &str| {
+        let config = parse(&format!("{SMALL}[tls]\ncert = \"c\"\nkey = \"k\"\n{listen}{more}")).unwrap();
+        let PublicPorts { imaps, pop3s, https } = config.public_ports();
+        (imaps, pop3s, https)
+    };
+    assert_eq!(ports(""), (Some(2993), None, Some(2443)));
+    let public = "[web]\nimaps_port = 993\npop3s_port = 995\nhttps_port = 443\n";
+    assert_eq!(ports(public), (Some(993), None, Some(443)), "what is off stays off");
+}
+
+#[test]
 fn paths_are_relative_to_the_file() {
     let text = "[server]\nhostname = \"a.example\"\ndata = \"data\"\n[listen]\nlmtp = \"unix:run/lmtp.sock\"\n\
         [directory]\nurl = \"sqlite:d.sqlite\"\n[mail]\npath = \"/srv/mail\"\n[tls]\ncert = \"c.pem\"\nkey = \"k.pem\"\n";

@@ -54,6 +54,20 @@ fn sizes() {
 }
 
 #[test]
+fn servers_with_ports() {
+    shows::<HostPort>(&[("\"SMTP.example.net:465\"", "\"smtp.example.net:465\"")]);
+    let hint = "such as \"smtp.example.net:465\"";
+    refuses::<HostPort>(&[
+        ("\"smtp.example.net\"", hint),
+        ("\"smtp.example.net:0\"", hint),
+        ("\"smtp.example.net:65536\"", hint),
+        ("\"[192.0.2.1]:465\"", hint),
+        ("\":465\"", hint),
+        ("465", "a number cannot stand here"),
+    ]);
+}
+
+#[test]
 fn durations() {
     shows::<Duration>(&[
         ("\"60s\"", "\"60s\""),
