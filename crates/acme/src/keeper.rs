@@ -93,7 +93,7 @@ impl Keeper {
     pub async fn order(&self, name: &Domain, now: SystemTime) -> Outcome {
         let result = self.attempt(name, now).await;
         let (store, directory, of) = (self.store.clone(), self.settings.directory.clone(), name.clone());
-        let listed = tokio::task::spawn_blocking(move || store.listed(of, &directory)).await;
+        let listed = tokio::task::spawn_blocking(move || store.listed(of, &directory, now)).await;
         let listed = listed.unwrap_or_else(|_| Listed::unknown(name.clone(), now));
         Outcome { result, listed }
     }
@@ -102,7 +102,7 @@ impl Keeper {
     async fn due(&self, names: &[Domain], now: SystemTime) -> Vec<Domain> {
         let (store, directory, names) = (self.store.clone(), self.settings.directory.clone(), names.to_vec());
         let listed = tokio::task::spawn_blocking(move || {
-            names.into_iter().map(|name| store.listed(name, &directory)).collect::<Vec<_>>()
+            names.into_iter().map(|name| store.listed(name, &directory, now)).collect::<Vec<_>>()
         });
         let mut due: Vec<Listed> = listed.await.unwrap_or_default().into_iter().filter(|it| it.next <= now).collect();
         // What is about to expire goes before what has never been there.

@@ -9,6 +9,8 @@ use std::time::{Duration, SystemTime};
 const FIRST: Duration = Duration::from_secs(15 * 60);
 /// The longest pause.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+/// The least time from one certificate of a name to the next.
+pub(crate) const LEAST: Duration = Duration::from_secs(6 * 60 * 60);
 /// How often an authority is asked when it wants a renewal, at the least and
 /// at the most.
 const ASK: (Duration, Duration) = (Duration::from_secs(60 * 60), LONGEST);

@@ -75,7 +75,12 @@ pub struct Listed {
 /// # Errors
 ///
 /// [`AcmeError::File`] where the folder cannot be read.
-pub fn list(folder: &Path, wanted: &[Domain], directory: &DirectoryUrl) -> Result<Vec<Listed>, AcmeError> {
+pub fn list(
+    folder: &Path,
+    wanted: &[Domain],
+    directory: &DirectoryUrl,
+    now: SystemTime,
+) -> Result<Vec<Listed>, AcmeError> {
     let store = Store(folder.to_owned());
     let mut names = wanted.to_vec();
     for name in store.held()? {
@@ -83,7 +88,7 @@ pub fn list(folder: &Path, wanted: &[Domain], directory: &DirectoryUrl) -> Resul
             names.push(name);
         }
     }
-    Ok(names.into_iter().map(|name| store.listed(name, directory)).collect())
+    Ok(names.into_iter().map(|name| store.listed(name, directory, now)).collect())
 }
 
 impl Listed {
@@ -209,7 +214,7 @@ impl Store {
     }
 
     /// How a name stands.
-    pub(crate) fn listed(&self, name: Domain, directory: &DirectoryUrl) -> Listed {
+    pub(crate) fn listed(&self, name: Domain, directory: &DirectoryUrl, now: SystemTime) -> Listed {
         let (file, history) = (self.certificate(&name), self.history(&name));
         let info = CertificateInfo::read(&file, None).ok();
         // One of another authority, such as one for trying out, is replaced.
@@ -218,14 +223,20 @@ impl Store {
         let due = info_counts
             .map(|info| schedule::renewal((info.not_before, info.not_after), window, history.jitter))
             .unwrap_or(UNIX_EPOCH);
-        let pause = schedule::pause(history.failures, history.jitter);
-        let next = history.tried.map_or(due, |tried| due.max(instant(tried) + pause));
+        let pause = match (history.failures, info_counts) {
+            // An authority that suggests to renew each certificate at once is not followed.
+            (0, Some(_)) => schedule::LEAST,
+            (0, None) => Duration::ZERO,
+            (failures, _) => schedule::pause(failures, history.jitter),
+        };
+        // A clock that was ahead once must not keep us waiting for years.
+        let next = history.tried.map_or(due, |tried| due.max(instant(tried).min(now) + pause));
         Listed {
             name,
             file,
             issuer: info.as_ref().map(|info| info.issuer.clone()),
             expires: info.map(|info| info.not_after),
-            next: if history.failures == 0 { due } else { next },
+            next,
             failures: history.failures,
             last_error: history.error,
         }
@@ -323,7 +334,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path()).unwrap();
         let (name, directory) = (domain("mail.example.org"), DirectoryUrl::lets_encrypt());
-        let next = || store.listed(name.clone(), &directory).next;
+        let next = || store.listed(name.clone(), &directory, after(100)).next;
         assert_eq!(next(), UNIX_EPOCH, "at once");
         let failed = |failures| History { failures, tried: Some(seconds(after(1))), ..History::default() };
         store.keep_history(&name, &failed(2)).unwrap();
@@ -339,13 +350,20 @@ mod tests {
         let tried = Some(seconds(after(60)));
         store.keep_history(&name, &History { failures: 40, tried, ..ordered.clone() }).unwrap();
         assert_eq!(next(), after(61));
+        // A clock that was wrong, and an authority that cannot get enough.
+        let ahead = Some(seconds(after(9000)));
+        store.keep_history(&name, &History { failures: 1, tried: ahead, ..ordered.clone() }).unwrap();
+        assert_eq!(next(), after(100) + Duration::from_secs(900));
+        let (window, tried) = (Some((0, 1)), Some(seconds(after(70))));
+        store.keep_history(&name, &History { window, tried, ..ordered.clone() }).unwrap();
+        assert_eq!(next(), after(70) + schedule::LEAST);
         let elsewhere: DirectoryUrl = "https://acme.example/dir".parse().unwrap();
         store.keep_history(&name, &ordered).unwrap();
-        assert_eq!(store.listed(name.clone(), &elsewhere).next, UNIX_EPOCH, "it is another authority's");
+        assert_eq!(store.listed(name.clone(), &elsewhere, after(100)).next, UNIX_EPOCH, "it is another authority's");
 
         // What is damaged waits a little, and is shown.
         fs::write(store.history_file(&name), "{").unwrap();
-        let listed = store.listed(name.clone(), &directory);
+        let listed = store.listed(name.clone(), &directory, after(100));
         assert!(listed.failures == 1 && listed.last_error.is_some() && listed.next > start(), "{listed:?}");
     }
 
@@ -353,10 +371,10 @@ mod tests {
     fn all_names_are_listed() {
         let dir = tempfile::tempdir().unwrap();
         let directory = DirectoryUrl::lets_encrypt();
-        assert_eq!(list(&dir.path().join("none"), &[], &directory).unwrap(), []);
+        assert_eq!(list(&dir.path().join("none"), &[], &directory, after(0)).unwrap(), []);
         let store = Store::open(dir.path()).unwrap();
         store.keep_certificate(&domain("old.example.org"), &pair("old.example.org", 90), after(1)).unwrap();
-        let listed = list(dir.path(), &[domain("mail.example.org")], &directory).unwrap();
+        let listed = list(dir.path(), &[domain("mail.example.org")], &directory, after(0)).unwrap();
         let names: Vec<_> = listed.iter().map(|it| (it.name.as_str(), it.expires)).collect();
         assert_eq!(names, [("mail.example.org", None), ("old.example.org", Some(after(90)))]);
     }

@@ -138,7 +138,9 @@ async fn converse(stream: &mut UnixStream, server: &Server) -> io::Result<()> {
 impl Server {
     async fn order(&self, name: &str) -> Answer {
         let Some(orders) = &self.orders else {
-            return Answer::Failed("the running server orders no certificates; see [acme] agree_to_terms".to_owned());
+            return Answer::Failed(
+                "the running server orders no certificates; see [acme] agree_to_terms, and its log".to_owned(),
+            );
         };
         let Some(name) = Domain::parse(name).ok().filter(|name| !name.is_literal()) else {
             return Answer::Failed("that is no host name".to_owned());

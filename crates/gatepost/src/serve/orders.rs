@@ -16,7 +16,6 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::config::{Config, Prefix};
 use crate::metrics as names;
-use crate::output::Failure;
 
 /// How often what is due is looked for; one order is made each time.
 const ROUND: Duration = Duration::from_secs(60);
@@ -33,21 +32,22 @@ pub struct Orders {
 }
 
 impl Orders {
-    /// Opens the folder of orders; none where nothing is ordered.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure`] where the folder cannot be made, or a setting cannot work.
-    pub fn open(
-        config: &Config,
-        directory: &Arc<Directory>,
-        tls: Option<&Arc<ServerTls>>,
-    ) -> Result<Option<Arc<Self>>, Failure> {
-        let (Some(settings), Some(tls)) = (config.acme_settings(), tls) else { return Ok(None) };
-        let keeper = Keeper::open(settings, Answers::default())?;
+    /// Opens the folder of orders; none where nothing is ordered, or where
+    /// something keeps us from it, which is logged.
+    #[must_use]
+    pub fn open(config: &Config, directory: &Arc<Directory>, tls: Option<&Arc<ServerTls>>) -> Option<Arc<Self>> {
+        let (settings, tls) = config.acme_settings().zip(tls)?;
+        // The certificates that are there go on to be shown: that mail is taken matters more.
+        let keeper = match Keeper::open(settings, Answers::default()) {
+            Ok(keeper) => keeper,
+            Err(error) => {
+                tracing::error!(%error, "no certificates are ordered");
+                return None;
+            }
+        };
         let (names, prefixes) = (config.acme.names.clone(), config.tls.prefixes.clone());
         let (directory, tls) = (Arc::clone(directory), Arc::clone(tls));
-        Ok(Some(Arc::new(Self { keeper, names, prefixes, directory, tls })))
+        Some(Arc::new(Self { keeper, names, prefixes, directory, tls }))
     }
 
     /// What the listeners are to answer.

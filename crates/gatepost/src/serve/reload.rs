@@ -40,7 +40,7 @@ impl Reloadable {
     /// [`Failure`] where a setting cannot work.
     pub fn start(config: &Config, parts: &Parts) -> Result<Self, Failure> {
         let tls = certificates::open(config)?;
-        let orders = Orders::open(config, &parts.directory, tls.as_ref())?;
+        let orders = Orders::open(config, &parts.directory, tls.as_ref());
         let scanner = match config.scanner_settings(worker_beside()) {
             Some(settings) => Some(Scanner::start(settings.keeping())?),
             None => None,

@@ -35,13 +35,17 @@ pub(super) fn check(config: &Config, now: SystemTime) -> Vec<Finding> {
 /// How orders of certificates go; none where nothing is ordered.
 pub(super) async fn orders(config: &Config, now: SystemTime) -> Option<Finding> {
     config.acme.agreed.then_some(())?;
+    if let Some(file) = config.acme.ca_file.as_ref().filter(|file| !file.is_file()) {
+        let message = format!("{}: there is no such file, so nothing is ordered", file.display());
+        return Some(Finding::fail(ORDERS, message, "correct [acme] ca_file, or leave it out"));
+    }
     let domains = match config.tls.prefixes.is_empty() {
         true => Vec::new(),
         false => super::super::hosted(config).await,
     };
     let domains: Vec<Domain> = domains.iter().filter_map(HostName::domain).cloned().collect();
     let wanted = wanted(&config.acme.names, &config.tls.prefixes, &domains);
-    Some(match acme::list(&config.acme_folder(), &wanted, &config.acme.directory) {
+    Some(match acme::list(&config.acme_folder(), &wanted, &config.acme.directory, now) {
         Ok(listed) => ordered(&listed, now),
         Err(error) => Finding::warn(ORDERS, error.to_string(), "run it as the server's user, or as root"),
     })
@@ -80,7 +84,10 @@ fn missing(config: &Config, tls: &ServerTls, domains: &[HostName]) -> Finding {
         let message = format!("each host of {} has one", super::counted(domains.len(), "domain"));
         return Finding::ok(NAMES, message);
     }
-    let hint = format!("gatepost ca issue --beside {}, or put one into [tls] folder", missing[0]);
+    let hint = match config.acme.agreed {
+        true => "gatepost certificate list tells why they were not ordered yet".to_owned(),
+        false => format!("gatepost ca issue --beside {}, put one into [tls] folder, or see [acme]", missing[0]),
+    };
     Finding::warn(NAMES, format!("no certificate is for {}", super::some(&missing)), hint)
 }
 
