@@ -12,7 +12,10 @@ use std::path::{Path, PathBuf};
 const LAYERS: [(&str, &[&str]); 6] = [
     ("words", &["mail", "avscan-wire", "clamav-sys"]),
     ("pure", &["smtp", "imap", "pop3", "mime", "uidlist", "rules", "verdict"]),
-    ("edges", &["sql", "directory", "index", "maildir", "spool", "avscan-client", "tls", "dns", "login", "acme"]),
+    (
+        "edges",
+        &["sql", "directory", "index", "maildir", "spool", "avscan-client", "tls", "dns", "ldap", "login", "acme"],
+    ),
     ("stories", &["mailbox", "transaction", "access", "signatures"]),
     ("faces", &["web"]),
     ("shell", &["gatepost", "avscan", "testkit", "tests"]),

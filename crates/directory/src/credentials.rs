@@ -3,42 +3,67 @@
 
 use std::fmt;
 
-use mail::Address;
+use mail::{Address, Secret};
 
 use crate::source::ask;
 use crate::{AccountKey, Directory, DirectoryError};
 
 /// A password hash with its scheme, as stored. Not shown by any formatter.
+///
+/// Where whoever keeps it does not show it, it is what shows that the password
+/// is another one, and [`Directory::verify`] is asked.
 #[derive(Clone, PartialEq, Eq)]
-pub struct StoredHash(String);
+pub struct StoredHash(Form);
+
+#[derive(Clone, PartialEq, Eq)]
+enum Form {
+    Text(String),
+    Elsewhere(String),
+}
 
 impl StoredHash {
     /// Takes the text as it is in the database, such as `{ARGON2ID}$argon2id$…`.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        Self(Form::Text(text.into()))
+    }
+
+    /// Of a password whose hash is kept elsewhere and not shown: `changed` is
+    /// another text when the password is another one.
+    #[must_use]
+    pub fn kept_elsewhere(changed: impl Into<String>) -> Self {
+        Self(Form::Elsewhere(changed.into()))
+    }
+
+    /// Whether the hash itself is kept elsewhere.
+    #[must_use]
+    pub fn is_elsewhere(&self) -> bool {
+        matches!(self.0, Form::Elsewhere(_))
     }
 
     /// The text, for the one place that verifies it and the one that stores it.
     #[must_use]
     pub fn expose(&self) -> &str {
-        &self.0
+        match &self.0 {
+            Form::Text(text) | Form::Elsewhere(text) => text,
+        }
     }
 
     /// Its scheme and length, which is all that anybody is shown.
     #[must_use]
     pub fn shape(&self) -> String {
+        let Form::Text(text) = &self.0 else { return "kept elsewhere".to_owned() };
         let is_name = |name: &str| {
             (1..=24).contains(&name.len()) && name.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c))
         };
-        let braced = self.0.strip_prefix('{').and_then(|rest| rest.split_once('}')).filter(|(name, _)| is_name(name));
-        let crypt = self.0.strip_prefix('$').and_then(|rest| rest.split_once('$')).filter(|(id, _)| id.len() <= 8);
+        let braced = text.strip_prefix('{').and_then(|rest| rest.split_once('}')).filter(|(name, _)| is_name(name));
+        let crypt = text.strip_prefix('$').and_then(|rest| rest.split_once('$')).filter(|(id, _)| id.len() <= 8);
         let scheme = match (braced, crypt) {
             (Some((name, _)), _) => format!("{{{name}}}"),
             (None, Some((id, _))) if is_name(id) => format!("${id}$"),
             _ => "no scheme".to_owned(),
         };
-        format!("{scheme}, {} characters", self.0.chars().count())
+        format!("{scheme}, {} characters", text.chars().count())
     }
 }
 
@@ -70,6 +95,34 @@ impl Directory {
     /// Of [`mail::Class::Directory`] where the directory cannot be asked.
     pub async fn credentials(&self, address: &Address) -> Result<Option<Credentials>, DirectoryError> {
         ask!(self.source, credentials(address))
+    }
+
+    /// Whether this is the password of an account whose hash is kept elsewhere
+    /// ([`StoredHash::is_elsewhere`]). An empty one never is.
+    ///
+    /// # Errors
+    ///
+    /// Of [`mail::Class::Directory`] where nobody could say.
+    pub async fn verify(&self, whose: &Credentials, password: &Secret) -> Result<bool, DirectoryError> {
+        if password.is_empty() {
+            return Ok(false);
+        }
+        ask!(self.source, verify(whose, password))
+    }
+
+    /// Puts a new password in the place of the old one where whoever keeps it
+    /// hashes it.
+    ///
+    /// # Errors
+    ///
+    /// [`DirectoryError::NewPasswordRefused`] where the new one is not taken.
+    pub async fn change_password(
+        &self,
+        whose: &Credentials,
+        old: &Secret,
+        new: &Secret,
+    ) -> Result<Replaced, DirectoryError> {
+        ask!(self.source, change_password(whose, old, new))
     }
 
     /// Puts `new` in the place of the hash that was read, unless somebody

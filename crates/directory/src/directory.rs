@@ -4,7 +4,7 @@ use mail::Domain;
 use sql::Pool;
 use tracing::warn;
 
-use crate::source::{Foreign, Own, Sources, UsersFile, ask};
+use crate::source::{Foreign, LdapSource, Own, Sources, UsersFile, ask};
 use crate::{DirectoryError, Queries, Tables};
 
 /// Where the directory is, and how addresses are read.
@@ -51,6 +51,7 @@ impl Directory {
                 Sources::Foreign(Box::new(Foreign::new(Pool::open(&settings.sql)?, Queries::clone(queries))))
             }
             Tables::Users(path) => Sources::Users(UsersFile::open(path).await?),
+            Tables::Ldap(settings) => Sources::Ldap(Box::new(LdapSource::open(settings).await?)),
         };
         let directory = Self { source, separator: settings.separator };
         match directory.ping().await {
@@ -100,6 +101,7 @@ impl Directory {
         match &self.source {
             Sources::Own(own) => Ok(own),
             Sources::Foreign(_) => Err(DirectoryError::ForeignTables),
+            Sources::Ldap(_) => Err(DirectoryError::KeptByLdap),
             Sources::Users(file) => Err(DirectoryError::EditFile(file.path().to_owned())),
         }
     }

@@ -34,6 +34,15 @@ pub enum DirectoryError {
     /// The users file cannot be used, or not be written.
     #[error(transparent)]
     UsersFile(#[from] UsersFileError),
+    /// The LDAP server: away, or it refuses.
+    #[error(transparent)]
+    Ldap(#[from] ldap::LdapError),
+    /// Users stand in LDAP.
+    #[error("domains, users and aliases stand in LDAP")]
+    KeptByLdap,
+    /// The server that keeps a password does not take a new one.
+    #[error("the LDAP server does not take the new password: {0}")]
+    NewPasswordRefused(String),
     /// Users stand in a file that people edit.
     #[error("domains, users and aliases stand in the file {}", .0.display())]
     EditFile(PathBuf),
@@ -157,6 +166,11 @@ impl DirectoryError {
             Self::ForeignTables => "foreign_tables",
             Self::UsersFile(UsersFileError::NotWritable { .. }) => "not_writable",
             Self::UsersFile(_) => "users_file",
+            Self::Ldap(ldap::LdapError::Setting(_)) => "bad_setting",
+            Self::Ldap(error) if error.is_away() => "directory_away",
+            Self::Ldap(_) => "directory_error",
+            Self::KeptByLdap => "kept_by_ldap",
+            Self::NewPasswordRefused(_) => "new_password_refused",
             Self::EditFile(_) => "edit_file",
             Self::Interrupted(_) => "interrupted",
             Self::NoQuery(_) => "no_query",
@@ -202,6 +216,10 @@ impl DirectoryError {
             Self::UsersFile(_) => {
                 "The file named in [directory] users must be there, and readable for the server's user.".to_owned()
             }
+            Self::Ldap(ldap::LdapError::Several { .. }) => "Make the filter in [ldap] stricter.".to_owned(),
+            Self::Ldap(_) => "See whether the LDAP server runs, and what stands in [ldap].".to_owned(),
+            Self::KeptByLdap => "Change them there; it counts at once.".to_owned(),
+            Self::NewPasswordRefused(_) => "Choose another one; the server has rules of its own.".to_owned(),
             Self::EditFile(path) => format!("Edit {}; it counts within seconds.", path.display()),
             Self::Interrupted(_) => "Try it again.".to_owned(),
             Self::NoQuery(name) => format!("Add {name}_query to [directory]; see docs/configuration.md."),
@@ -239,7 +257,11 @@ impl DirectoryError {
     /// Whether the database cannot be reached.
     #[must_use]
     pub fn is_away(&self) -> bool {
-        matches!(self, Self::Sql(error) if error.is_away())
+        match self {
+            Self::Sql(error) => error.is_away(),
+            Self::Ldap(error) => error.is_away(),
+            _ => false,
+        }
     }
 }
 
@@ -252,6 +274,7 @@ impl Classified for DirectoryError {
                 class => class,
             },
             Self::UsersFile(UsersFileError::NotWritable { .. } | UsersFileError::BadHash) => Class::Invalid,
+            Self::Ldap(error) => error.class(),
             Self::NoActiveDomain | Self::BadRow { .. } | Self::UsersFile(_) | Self::Interrupted(_) => Class::Directory,
             Self::UnknownDomain(_) | Self::UnknownAccount(_) | Self::UnknownAlias(_) | Self::UnknownTarget { .. } => {
                 Class::Missing

@@ -11,6 +11,13 @@ impl Directory {
         matches!(self.source, Sources::Own(_))
     }
 
+    /// Whether a new password is handed over as it is, for whoever keeps it to
+    /// hash ([`Directory::change_password`]).
+    #[must_use]
+    pub fn hashes_passwords(&self) -> bool {
+        matches!(self.source, Sources::Ldap(_))
+    }
+
     /// Whether changes of all kinds are made here.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use crate::ldap_settings::LdapSettings;
 use crate::query::{Query, QueryError};
 
 /// Whose tables they are.
@@ -15,6 +16,8 @@ pub enum Tables {
     Foreign(Box<Queries>),
     /// None: users stand in this file, a line for each.
     Users(PathBuf),
+    /// None: users stand in an LDAP server.
+    Ldap(Box<LdapSettings>),
 }
 
 /// How another program's tables are asked. Columns are found by their names, in

@@ -122,7 +122,7 @@ impl Logins {
         let account = self.directory().account(&credentials.address).await;
         let name = account.map_err(ChangeError::NotStored)?.name;
         policy.judge(&new, &[who, &name])?;
-        self.replace(&credentials, new).await?;
+        self.replace(&credentials, &old, new).await?;
         info!(address = %credentials.address, %from, "password changed by its owner");
         let revoked = match others {
             Others::Revoke if self.has_factors() => {
@@ -133,7 +133,10 @@ impl Logins {
         Ok(Changed { account: credentials.key, address: credentials.address, revoked })
     }
 
-    async fn replace(&self, proven: &Credentials, new: Secret) -> Result<(), ChangeError> {
+    async fn replace(&self, proven: &Credentials, old: &Secret, new: Secret) -> Result<(), ChangeError> {
+        if self.directory().hashes_passwords() {
+            return self.change_elsewhere(proven, (old, &new)).await;
+        }
         let hashed = self.hash_for(new, proven.hash.clone()).await.map_err(|_| LoginError::Busy)?;
         let new = hashed.map_err(|error| match error {
             HashError::TooLongForScheme { most } => ChangeError::Weak(Weakness::TooLong { most }),

@@ -9,6 +9,7 @@ mod blocks;
 mod change;
 mod clock;
 mod common;
+mod elsewhere;
 mod factor;
 mod ground;
 mod hash;

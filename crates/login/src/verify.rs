@@ -442,7 +442,7 @@ impl Logins {
             self.check(given, None).await?;
             return Ok(Outcome::Bad(Reason::OutOfScope, whose));
         }
-        let refused = match (self.check(given, Some(hash.clone())).await?, &factors.two_step) {
+        let refused = match (self.matches(given, &credentials, &hash).await?, &factors.two_step) {
             (Match::Yes, Some(two_step)) => self.second_step(&credentials, two_step, given.code, service).await?,
             (Match::Yes, None) => None,
             (Match::No, _) => Some(Reason::WrongPassword),
@@ -456,7 +456,7 @@ impl Logins {
 
     /// Against the stored hash; and against the dummy where there is none, or
     /// where a cheap one said no.
-    async fn check(&self, given: Given<'_>, stored: Option<StoredHash>) -> Result<Match, LoginError> {
+    pub(crate) async fn check(&self, given: Given<'_>, stored: Option<StoredHash>) -> Result<Match, LoginError> {
         let (password, dummy) = (given.password.clone(), self.dummy.clone());
         let work = move || {
             let (answer, is_slow) = match &stored {

@@ -1,4 +1,4 @@
-//! What tests share: a private MariaDB, a running server, dialogues.
+//! What tests share: a private MariaDB and OpenLDAP, a running server, dialogues.
 #![forbid(unsafe_code)]
 #![allow(clippy::expect_used, clippy::panic)]
 
@@ -8,4 +8,5 @@ pub mod dns;
 pub mod mariadb;
 pub mod port;
 pub mod server;
+pub mod slapd;
 pub mod tls;

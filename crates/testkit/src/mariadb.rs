@@ -156,7 +156,7 @@ const LOG_SIZE: [&str; 1] = ["--innodb-log-file-size=8M"];
 
 /// The kernel's notice comes when the *thread* ends that started the child, and
 /// threads of tests end early; so a thread of its own does it and never ends.
-fn spawn(mut command: Command) -> Child {
+pub(crate) fn spawn(mut command: Command) -> Child {
     let (send, receive) = mpsc::channel();
     std::thread::spawn(move || {
         let _ = send.send(command.spawn());

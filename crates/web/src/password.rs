@@ -10,9 +10,8 @@ use axum::extract::rejection::BytesRejection;
 use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use directory::DirectoryError;
 use login::{ChangeError, Changed, NewPassword, Opener, Others, Weakness};
-use mail::Address;
+use mail::{Address, Class, Classified};
 
 use crate::desk::{Desk, LATER, Refused, Said};
 use crate::form::Fields;
@@ -98,7 +97,10 @@ impl Desk<'_> {
                 (status, said)
             }
             ChangeError::ChangedMeanwhile => (StatusCode::CONFLICT, Said::general(texts.meanwhile)),
-            ChangeError::NotStored(DirectoryError::NoQuery(_) | DirectoryError::ForeignTables) => {
+            // Its place takes none: another program's tables without a query for
+            // it, a file that must not be written.
+            ChangeError::NotStored(elsewhere) if elsewhere.class() == Class::Invalid => {
+                tracing::warn!(%error, "a password was not changed");
                 (StatusCode::FORBIDDEN, Said::general(texts.elsewhere))
             }
             ChangeError::NotStored(_) => {

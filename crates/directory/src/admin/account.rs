@@ -145,7 +145,7 @@ impl Directory {
     pub async fn change_account(&self, address: &Address, change: &AccountChange) -> Result<Account, DirectoryError> {
         let own = match self.own() {
             Ok(own) => own,
-            Err(not_ours) => return self.change_password(address, change, not_ours).await,
+            Err(not_ours) => return self.replace_password(address, change, not_ours).await,
         };
         if let Some(name) = &change.name {
             fits("the name", name, MAX_NAME)?;
@@ -193,7 +193,7 @@ impl Directory {
 impl Directory {
     /// All that can be changed in another program's tables is a password that
     /// is there already.
-    async fn change_password(
+    async fn replace_password(
         &self,
         address: &Address,
         change: &AccountChange,

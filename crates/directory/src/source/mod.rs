@@ -3,18 +3,20 @@
 //! does not depend on who gave them.
 
 mod foreign;
+mod ldap;
 mod own;
 mod shown;
 mod users;
 
 use std::collections::HashSet;
 
-use mail::{Address, Domain, LocalPart};
+use mail::{Address, Domain, LocalPart, Secret};
 
 use crate::explain::{Question, ShownRow};
 use crate::rows::{Checked, Hosted, Target, usable};
-use crate::{Account, AliasEntry, Credentials, DirectoryError, DomainEntry, StoredHash};
+use crate::{Account, AliasEntry, Credentials, DirectoryError, DomainEntry, Replaced, StoredHash};
 
+pub(crate) use self::ldap::LdapSource;
 pub(crate) use foreign::Foreign;
 pub(crate) use own::Own;
 #[cfg(test)]
@@ -84,6 +86,18 @@ pub(crate) trait Source {
         })
     }
 
+    /// Whether this is the password of an account whose hash is not shown to
+    /// us. Asked of sources that have such accounts.
+    async fn verify(&self, _: &Credentials, _: &Secret) -> Result<bool, DirectoryError> {
+        Ok(false)
+    }
+
+    /// Puts a new password in the place of the old one, where the source hashes
+    /// it itself.
+    async fn change_password(&self, _: &Credentials, _: &Secret, _: &Secret) -> Result<Replaced, DirectoryError> {
+        Err(DirectoryError::ForeignTables)
+    }
+
     /// The three questions of a recipient in one; `None` where the domain is
     /// none of ours.
     async fn look_up(&self, address: &Address) -> Result<Option<Seen>, DirectoryError> {
@@ -151,6 +165,7 @@ pub(crate) enum Sources {
     Own(Own),
     Foreign(Box<Foreign>),
     Users(UsersFile),
+    Ldap(Box<LdapSource>),
 }
 
 /// Asks whichever source it is.
@@ -161,6 +176,7 @@ macro_rules! ask {
             Sources::Own(source) => source.$question($($argument),*).await,
             Sources::Foreign(source) => source.$question($($argument),*).await,
             Sources::Users(source) => source.$question($($argument),*).await,
+            Sources::Ldap(source) => source.$question($($argument),*).await,
         }
     }};
 }

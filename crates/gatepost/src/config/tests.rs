@@ -211,6 +211,34 @@ fn a_users_file_stands_in_the_place_of_a_database() {
 }
 
 #[test]
+fn ldap_is_asked_where_nobody_reads_along() {
+    let ldap =
+        "[directory]\npreset = \"ldap\"\n[ldap]\nbase = \"dc=example,dc=org\"\ndomains = \"example.org, b.example\"\n";
+    let config = parse(&format!("{SMALL}{ldap}url = \"ldaps://ldap.example.org\"\nca = \"ca.pem\"\n")).unwrap();
+    let directory::Tables::Ldap(settings) = &config.directory.tables else { unreachable!("{config:?}") };
+    assert_eq!(settings.server.ca, Path::new("/etc/gatepost/ca.pem"));
+    assert_eq!((config.directory.place().as_str(), settings.alias_targets.len()), ("ldaps://ldap.example.org", 3));
+    assert!(matches!(&settings.domains, directory::Domains::These(names) if names.len() == 2));
+    let cases = [
+        ("url = \"ldap://ldap.example.org\"", "in the clear"),
+        ("url = \"ldaps://a.example\"\nstarttls = true", "StartTLS is for ldap:// alone"),
+        ("", "[ldap] url is missing"),
+        ("url = \"ldaps://a.example\"\nbind_dn = \"cn=x\"", "belong together"),
+        ("url = \"ldaps://a.example\"\ndomain_filter = \"(dc=:domain)\"", "both given"),
+        ("url = \"ldaps://a.example\"\naccount_filter = \"(mail=:adress)\"", ":adress stands for nothing"),
+        ("url = \"ldaps://a.example\"\nalias_filter = \"mail=:address\"", "no filter of RFC 4515"),
+    ];
+    for (more, expected) in cases {
+        let said = wrong(&format!("{SMALL}{ldap}{more}\n"));
+        assert!(said.contains(expected), "{more}: {said}");
+    }
+    let said = wrong(&format!("{SMALL}[directory]\npreset = \"ldap\"\nurl = \"sqlite:d\"\n"));
+    assert!(said.contains("a database or a query is named too") && said.contains("[ldap] base is missing"), "{said}");
+    // Without the preset it is not looked at, but for mistakes.
+    assert_eq!(parse(&format!("{SMALL}[ldap]\nbase = \"x\"\n")).unwrap().directory.tables, directory::Tables::Own);
+}
+
+#[test]
 fn files_are_looked_for_and_bounded() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("gatepost.toml");

@@ -41,6 +41,7 @@ pub(super) async fn directory(config: &Config) -> Vec<Finding> {
             let hint = match config.directory.tables {
                 Tables::Own => "gatepost domain add example.org",
                 Tables::Foreign(_) => "is [directory] url right, and does domains_query find the domains?",
+                Tables::Ldap(_) => "name the domains in [ldap] domains, or see what its domain_filter finds",
                 Tables::Users(_) => "write a line: alice@example.org:HASH, with a hash that `gatepost hash` makes",
             };
             vec![Finding::warn(name, message, hint)]

@@ -3,6 +3,7 @@
 
 mod certificates;
 mod judging;
+mod ldap;
 mod protocols;
 mod server;
 mod storage;

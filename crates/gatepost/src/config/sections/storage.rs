@@ -27,6 +27,7 @@ impl Directory {
         match &self.tables {
             Tables::Own | Tables::Foreign(_) => self.url.to_string(),
             Tables::Users(path) => path.display().to_string(),
+            Tables::Ldap(settings) => settings.server.place.to_string(),
         }
     }
 
@@ -35,7 +36,7 @@ impl Directory {
     pub fn sqlite_path(&self) -> Option<PathBuf> {
         match &self.tables {
             Tables::Own | Tables::Foreign(_) => self.url.sqlite_path(),
-            Tables::Users(_) => None,
+            Tables::Users(_) | Tables::Ldap(_) => None,
         }
     }
 }

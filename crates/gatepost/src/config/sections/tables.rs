@@ -3,12 +3,13 @@
 
 use std::path::PathBuf;
 
-use directory::{Queries, Query, Tables};
+use directory::{LdapSettings, Queries, Query, Tables};
 use toml::Spanned;
 use toml::de::DeValue;
 
 use super::super::reader::{Document, Section};
 use super::super::value::{Choice, DatabaseUrl, Setting, Words, Wrong, text};
+use super::ldap::ldap;
 
 /// Whose tables the directory has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,15 +18,17 @@ enum Preset {
     PostfixAdmin,
     IspMail,
     Custom,
+    Ldap,
 }
 
 impl Words for Preset {
-    const KIND: &'static str = "\"gatepost\", \"postfixadmin\", \"ispmail\" or \"custom\"";
+    const KIND: &'static str = "\"gatepost\", \"postfixadmin\", \"ispmail\", \"custom\" or \"ldap\"";
     const ALL: &'static [(&'static str, Self)] = &[
         ("gatepost", Self::Gatepost),
         ("postfixadmin", Self::PostfixAdmin),
         ("ispmail", Self::IspMail),
         ("custom", Self::Custom),
+        ("ldap", Self::Ldap),
     ];
 }
 
@@ -54,10 +57,11 @@ pub(in super::super) fn tables(document: &Document<'_>, s: &Section<'_>, url: Op
         "preset",
         Choice(Preset::Gatepost),
         "Whose tables they are: `gatepost` for our own, made and kept by us; `postfixadmin` (version 3) and `ispmail` \
-         for those of PostfixAdmin and of the ISPmail tutorial; `custom` for any others, by the queries below. Tables \
-         of others are read, and nothing but passwords is changed in them.",
+         for those of PostfixAdmin and of the ISPmail tutorial; `custom` for any others, by the queries below; `ldap` for \
+         none, but the server of `[ldap]`. Tables of others are read, and nothing but passwords is changed in them.",
     );
     let given = given(s);
+    let server = ldap(document);
     if let Some(users) = users {
         if url.is_some() || preset != Preset::Gatepost || given.iter().any(Option::is_some) {
             let what = "users is a file in the place of a database, and a database is named too".to_owned();
@@ -66,6 +70,13 @@ pub(in super::super) fn tables(document: &Document<'_>, s: &Section<'_>, url: Op
         return Tables::Users(document.path(users));
     }
     let known = match preset {
+        Preset::Ldap => {
+            if url.is_some() || given.iter().any(Option::is_some) {
+                let what = "users are in LDAP, and a database or a query is named too".to_owned();
+                document.wrong_key("directory", "preset", what, "take out one of them".to_owned());
+            }
+            return in_ldap(document, server);
+        }
         Preset::Gatepost if given.iter().all(Option::is_none) => return Tables::Own,
         Preset::Gatepost => {
             let what = "queries are for another program's tables, and the preset is \"gatepost\"".to_owned();
@@ -108,6 +119,19 @@ pub(in super::super) fn tables(document: &Document<'_>, s: &Section<'_>, url: Op
         }
     };
     Tables::Foreign(Box::new(known))
+}
+
+fn in_ldap(document: &Document<'_>, server: Result<LdapSettings, Vec<&'static str>>) -> Tables {
+    match server {
+        Ok(settings) => Tables::Ldap(Box::new(settings)),
+        Err(missing) => {
+            for key in missing {
+                let what = format!("[ldap] {key} is missing, and the preset of [directory] is \"ldap\"");
+                document.wrong_key("ldap", key, what, "docs/directory.md shows an example".to_owned());
+            }
+            Tables::Own
+        }
+    }
 }
 
 /// The queries in the file, in the order of [`Queries`].
