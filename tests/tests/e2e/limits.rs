@@ -206,8 +206,7 @@ fn users_that_do_nothing_are_let_go() {
     }
 }
 
-/// The page of figures.
-pub fn metrics(server: &Server) -> String {
+fn metrics(server: &Server) -> String {
     let mut page = String::new();
     let mut stream = TcpStream::connect(server.metrics).unwrap();
     stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();

@@ -3,13 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
 use testkit::command::{self, Done};
 use testkit::server::{Server, have};
 
 use super::{another_session, at_server, deliver, flags, in_maildir, letter, letters, line, lived_in, same, start};
-use crate::delivery::messages;
 use crate::house::{Imap, eventually};
-use crate::limits::metrics;
 use crate::reading::uids;
 
 /// It marks what it copies, to know it again.
@@ -52,19 +51,23 @@ impl Home {
         eventually("something was synchronised", some);
         let _ = child.kill();
         child.wait().unwrap();
-        let open = format!("gatepost_connections_open{{protocol=\"imaps\"}} {others}\n");
-        eventually("its sessions have ended", || metrics(server).contains(&open));
+        let open = || serde_json::from_str::<Vec<Value>>(&server.ok(&["--json", "sessions"], "")).unwrap().len();
+        eventually("its session has ended", || open() == others);
     }
 
     fn mail(&self, name: &str) -> PathBuf {
         self.folder.join("mail").join(name)
     }
 
+    /// The files of a folder, which may not be there yet.
+    fn files(&self, folder: &str) -> impl Iterator<Item = PathBuf> + use<> {
+        let subs = ["new", "cur"].map(|sub| fs::read_dir(self.mail(folder).join(sub)));
+        subs.into_iter().flatten().flatten().map(|file| file.unwrap().path())
+    }
+
     /// The file of the message with this text in it.
     fn file(&self, folder: &str, text: &str) -> PathBuf {
-        let files = ["new", "cur"].map(|sub| fs::read_dir(self.mail(folder).join(sub)).unwrap());
-        let mut files = files.into_iter().flatten().map(|file| file.unwrap().path());
-        files.find(|file| String::from_utf8_lossy(&fs::read(file).unwrap()).contains(text)).unwrap()
+        self.files(folder).find(|file| String::from_utf8_lossy(&fs::read(file).unwrap()).contains(text)).unwrap()
     }
 
     /// Gives a message these flags, as a program at this end does.
@@ -171,7 +174,7 @@ fn who_is_interrupted_goes_on_and_doubles_nothing() {
     let server = lived_in();
     let home = Home::new(&server);
     letters(&server, &["--many", "600"]);
-    home.sync_until(&server, 0, || messages(&home.mail("INBOX")).len() > 20);
+    home.sync_until(&server, 0, || home.files("INBOX").count() > 20);
     home.is_in_step(&server);
 
     for number in 0..200 {
