@@ -1,25 +1,58 @@
-//! Argon2 (RFC 9106) in memory that the system gets back behind each hash.
+//! Argon2 (RFC 9106) in memory that is used again, and not kept by each thread.
 //!
 //! The C library keeps blocks below 32 MiB for the thread that gave them up
 //! (mallopt(3), `M_MMAP_THRESHOLD`), and hashes run on many threads: after some
-//! logins a server held 250 MB of nothing. Larger blocks come from the system
-//! and go back to it, and what of them is not written to costs nothing.
+//! logins a server held 250 MB of nothing. Larger blocks go back to the system,
+//! but getting them again took half as long as the hash; so a few are kept here.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 
 /// Above what the C library keeps.
 const LARGE: usize = 33 << 20;
-/// What needs less than this is of tests.
+/// What needs less than this is left to the C library.
 const SMALL: usize = 1 << 20;
+/// So many are kept, for as many hashes at a time; none larger than this.
+const KEPT: usize = 4;
+const LARGEST: usize = 64 << 20;
 
-/// [`Argon2::hash_password_into`].
+static FREE: Mutex<Vec<Vec<Block>>> = Mutex::new(Vec::new());
+
+/// [`Argon2::hash_password_into`]. All of the memory is written before it is
+/// read, so it does not matter what is there.
 pub(crate) fn fill(argon2: &Argon2<'_>, password: &[u8], salt: &[u8], out: &mut [u8]) -> Result<(), argon2::Error> {
     let count = argon2.params().block_count();
+    let mut blocks = take(count);
+    let done = argon2.hash_password_into_with_memory(password, salt, out, &mut blocks[..count]);
+    give_back(blocks);
+    done
+}
+
+fn take(count: usize) -> Vec<Block> {
+    let mut free = free();
+    if let Some(at) = free.iter().position(|blocks| blocks.len() >= count) {
+        return free.swap_remove(at);
+    }
+    drop(free);
     let room = if count * Block::SIZE < SMALL { count } else { count.max(LARGE / Block::SIZE) };
     let mut blocks = Vec::with_capacity(room);
+    // What of the room is not written to costs nothing.
     blocks.resize(count, Block::default());
-    argon2.hash_password_into_with_memory(password, salt, out, blocks)
+    blocks
+}
+
+fn give_back(blocks: Vec<Block>) {
+    let size = blocks.len() * Block::SIZE;
+    let mut free = free();
+    if (SMALL..=LARGEST).contains(&size) && free.len() < KEPT {
+        free.push(blocks);
+    }
+}
+
+fn free() -> MutexGuard<'static, Vec<Vec<Block>>> {
+    FREE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The hash of a password as text is made of it.
