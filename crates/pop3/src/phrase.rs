@@ -96,7 +96,7 @@ impl Phrase {
             Self::WaitSeconds => "name or password is wrong, and the next try has to wait {0} s",
             Self::MailboxUnavailable => "the mailbox is not available, try again later",
             Self::TakenOver => "another session took this mailbox over",
-            Self::LoginEnded => "the account was switched off or has a new password",
+            Self::LoginEnded => "the account was switched off or has a new password, or this app password was revoked",
             Self::NoSuchMessage => "no such message",
             Self::MarkedAlready => "that message is marked as deleted",
             Self::MessageGone => "that message is gone",
@@ -143,7 +143,9 @@ impl Phrase {
             Self::WaitSeconds => "Name oder Passwort ist falsch, und der nächste Versuch muss {0} s warten",
             Self::MailboxUnavailable => "das Postfach ist nicht verfügbar, bitte später wieder versuchen",
             Self::TakenOver => "eine andere Sitzung hat dieses Postfach übernommen",
-            Self::LoginEnded => "das Konto wurde abgeschaltet oder hat ein neues Passwort",
+            Self::LoginEnded => {
+                "das Konto wurde abgeschaltet oder hat ein neues Passwort, oder dieses App-Passwort wurde widerrufen"
+            }
             Self::NoSuchMessage => "diese Nachricht gibt es nicht",
             Self::MarkedAlready => "diese Nachricht ist zum Löschen vorgemerkt",
             Self::MessageGone => "diese Nachricht ist weg",

@@ -118,5 +118,8 @@ fn users_of_postfixadmin_get_mail_read_it_and_change_their_passwords() {
     let refused = server.gatepost(&["user", "add", "new@example.org"], "a password of mine\n");
     assert_eq!(refused.status.code(), Some(1), "{refused:?}");
     assert!(String::from_utf8_lossy(&refused.stderr).contains("another program"), "{refused:?}");
+    let refused = server.gatepost(&["user", "app-password", "add", "alice@example.org", "--name", "Phone"], "");
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("tables of our own"), "{refused:?}");
     assert_eq!(sql(&url, "SHOW TABLES").lines().count(), 4, "nothing was added");
 }

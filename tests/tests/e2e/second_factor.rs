@@ -95,7 +95,8 @@ def refused(open_it):
             open_it()
     except imaplib.IMAP4.error as error:
         assert b'AUTHENTICATIONFAILED' in error.args[0], error
-        return error.args[0]
+        # How long to wait differs from one attempt to the next.
+        return error.args[0].split(b', and the next try')[0]
     except poplib.error_proto as error:
         assert b'[AUTH]' in error.args[0], error
         return error.args[0]
