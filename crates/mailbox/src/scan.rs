@@ -211,7 +211,7 @@ impl Store {
             index.merge_disk_flags(mailbox.id, &plan.changed).await?;
         }
         if !plan.lost.is_empty() {
-            tracing::info!(mailbox = %mailbox.id, messages = plan.lost.len(), "another program took messages away");
+            tracing::info!(mailbox = %mailbox.id, messages = plan.lost.len(), "the files of messages are gone: taken away by another program, or moved when the server was killed");
             index.remove(mailbox.id, Which::Lost(&plan.lost), self.now_secs()).await?;
         }
         self.pay_unlinks(mailbox, folder, plan.unlink, plan.unlinked).await?;

@@ -69,7 +69,9 @@ pub(super) struct Numbered {
 }
 
 impl Selected {
-    pub(super) fn new(view: View, access: Access, modseqs: ModSeqs) -> Self {
+    pub(super) fn new(mut view: View, access: Access, modseqs: ModSeqs) -> Self {
+        // It is kept for as long as the session lives.
+        view.messages.shrink_to_fit();
         Self {
             mailbox: view.mailbox,
             access,

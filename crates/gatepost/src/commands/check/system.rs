@@ -1,4 +1,5 @@
-//! The clock, the limit of open files, and the user to become.
+//! The clock, the limits of open files and of watched folders, and the user to
+//! become.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -17,7 +18,15 @@ const BESIDES: u64 = 200;
 pub(super) fn check(config: &Config, now: SystemTime) -> Vec<Finding> {
     let changed = std::fs::metadata(&config.file).and_then(|meta| meta.modified()).ok();
     let limit = getrlimit(Resource::Nofile).maximum;
-    [Some(clock(now, changed)), Some(open_files(config, limit)), user(config)].into_iter().flatten().collect()
+    let watches = std::fs::read_to_string("/proc/sys/fs/inotify/max_user_watches").ok();
+    let watches = watches.and_then(|text| text.trim().parse().ok());
+    let findings = [
+        Some(clock(now, changed)),
+        Some(open_files(config, limit)),
+        watches.map(|limit| watched_folders(config, limit)),
+        user(config),
+    ];
+    findings.into_iter().flatten().collect()
 }
 
 fn clock(now: SystemTime, changed: Option<SystemTime>) -> Finding {
@@ -50,6 +59,20 @@ fn open_files(config: &Config, limit: Option<u64>) -> Finding {
         Some(limit) => Finding::ok(name, format!("at most {limit} may be open, which is enough")),
         None => Finding::ok(name, "no limit"),
     }
+}
+
+/// Two for the folder of each session that idles (inotify(7)).
+fn watched_folders(config: &Config, limit: u64) -> Finding {
+    let name = "watched folders";
+    let wanted = (config.imap.connections as u64).saturating_mul(2);
+    if limit >= wanted {
+        return Finding::ok(name, "the kernel tells idle sessions of other programs in their folders");
+    }
+    let message = format!(
+        "of other programs the kernel tells in {} folders at a time; in others idle clients hear of them later",
+        limit / 2
+    );
+    Finding::warn(name, message, format!("sysctl fs.inotify.max_user_watches={wanted}"))
 }
 
 fn user(config: &Config) -> Option<Finding> {
@@ -96,6 +119,9 @@ mod tests {
         let config = Config::parse(text, Path::new("x.toml")).unwrap();
         for (limit, status) in [(Some(1099), Status::Warn), (Some(1100), Status::Ok), (None, Status::Ok)] {
             assert_eq!(open_files(&config, limit).status, status, "{limit:?}");
+        }
+        for (limit, status) in [(199, Status::Warn), (200, Status::Ok)] {
+            assert_eq!(watched_folders(&config, limit).status, status, "{limit}");
         }
     }
 }
