@@ -27,7 +27,7 @@ use crate::error::said;
 use crate::{AcmeError, Answers, Challenge, Tokens};
 
 /// How long one address is waited for.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(20);
 /// The most addresses that are tried.
 const MAX_ADDRESSES: usize = 8;
 /// The longest header of an answer; the answer itself is short.

@@ -168,11 +168,15 @@ smtp = [\"0.0.0.0:25\", \"[::]:25\"]      # mail from other servers
 imaps = [\"0.0.0.0:993\", \"[::]:993\"]   # reading
 pop3s = [\"0.0.0.0:995\", \"[::]:995\"]   # reading
 #https = [\"0.0.0.0:443\", \"[::]:443\"]  # people change their password; off, since a web server may run here
+#http = [\"0.0.0.0:80\", \"[::]:80\"]      # for [acme]; leads browsers to https
 metrics = \"127.0.0.1:9980\"            # figures for Prometheus
 
 [tls]
 cert = \"/etc/gatepost/certs/server.pem\"   # made by `gatepost ca`
 key = \"/etc/gatepost/certs/server.key\"
+
+#[acme]                               # certificates of Let's Encrypt
+#agree_to_terms = true
 
 {TAIL}"
     )
