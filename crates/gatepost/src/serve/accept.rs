@@ -199,7 +199,7 @@ impl Doors {
             place => (place, None),
         };
         match &place {
-            Ok(_) => figures::connected(key, connections.open()),
+            Ok(_) => figures::connected(key),
             Err(full) => {
                 figures::turned_away(key);
                 tracing::warn!(key, ?peer, ?full, "a connection was turned away");
@@ -207,7 +207,7 @@ impl Doors {
         }
         let id = SessionId::new(self.0.smtp.sites.now().next_id());
         let span = logging::session(id, key, peer);
-        let held = Held { key, connections: connections.clone(), place: place.ok() };
+        let held = Held { key, place: place.ok() };
         // A Unix socket is this machine's.
         let address = peer.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
         let inner = Arc::clone(&self.0);
@@ -227,10 +227,9 @@ impl Doors {
     }
 
     fn stranger(&self, peer: Option<IpAddr>) -> Result<Stranger, Full> {
-        let strangers = &self.0.strangers;
-        let place = strangers.enter(peer)?;
-        figures::strangers(strangers.open());
-        Ok(Stranger { place: Some(place), strangers: strangers.clone() })
+        let place = self.0.strangers.enter(peer)?;
+        figures::stranger_came();
+        Ok(Stranger(Some(place)))
     }
 }
 
@@ -296,28 +295,26 @@ async fn handshake<T>(shake: impl Future<Output = io::Result<T>>) -> Option<T> {
 /// A connection's place, with what its end changes in the figures.
 struct Held {
     key: &'static str,
-    connections: Connections,
     place: Option<Place>,
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        drop(self.place.take());
-        figures::connections(self.key, self.connections.open());
+        if let Some(place) = self.place.take() {
+            drop(place);
+            figures::disconnected(self.key);
+        }
     }
 }
 
 /// A place among those who have not logged in; given back at the login, or at the
 /// end.
-pub(super) struct Stranger {
-    place: Option<Place>,
-    strangers: Connections,
-}
+pub(super) struct Stranger(Option<Place>);
 
 impl Drop for Stranger {
     fn drop(&mut self) {
-        drop(self.place.take());
-        figures::strangers(self.strangers.open());
+        drop(self.0.take());
+        figures::stranger_left();
     }
 }
 

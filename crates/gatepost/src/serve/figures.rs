@@ -32,22 +32,26 @@ pub(super) fn failure(class: mail::Class) {
     counter!(names::FAILURES, "class" => class.as_str()).increment(1);
 }
 
-/// A connection was let in.
-pub(super) fn connected(protocol: &'static str, open: usize) {
+/// A connection was let in. What goes up and down is counted up and down: where
+/// two end at once, who has counted first may be heard last.
+pub(super) fn connected(protocol: &'static str) {
     counter!(names::CONNECTIONS, "protocol" => protocol).increment(1);
-    connections(protocol, open);
+    gauge!(names::CONNECTIONS_OPEN, "protocol" => protocol).increment(1.0);
 }
 
-/// So many connections are open.
-pub(super) fn connections(protocol: &'static str, open: usize) {
-    #[expect(clippy::cast_precision_loss, reason = "nobody has 2^52 connections")]
-    gauge!(names::CONNECTIONS_OPEN, "protocol" => protocol).set(open as f64);
+/// It has ended.
+pub(super) fn disconnected(protocol: &'static str) {
+    gauge!(names::CONNECTIONS_OPEN, "protocol" => protocol).decrement(1.0);
 }
 
-/// So many connections of users are open on which nobody has logged in.
-pub(super) fn strangers(open: usize) {
-    #[expect(clippy::cast_precision_loss, reason = "nobody has 2^52 connections")]
-    gauge!(names::STRANGERS).set(open as f64);
+/// A connection of users is open on which nobody has logged in.
+pub(super) fn stranger_came() {
+    gauge!(names::STRANGERS).increment(1.0);
+}
+
+/// Somebody has logged in on it, or it has ended.
+pub(super) fn stranger_left() {
+    gauge!(names::STRANGERS).decrement(1.0);
 }
 
 /// So many sessions are logged in.
