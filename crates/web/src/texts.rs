@@ -272,8 +272,8 @@ pub(crate) static EN: Texts = Texts {
         signed_in: "You are signed in as {address}.",
         sign_out: "Sign out",
         summary: "Nothing was changed",
-        not_here: "App passwords and two-step login are not available here, because your administrator keeps the \
-            users in another program. Mail programs use your password.",
+        not_here: "App passwords and two-step login are not available here, because your administrator keeps the users \
+            elsewhere than in this server's own tables. Mail programs use your password.",
         apps_title: "App passwords",
         apps_about: "Give each mail program one of its own instead of your password. If a device is lost, revoke \
             its app password: what it was connected with ends within seconds, and the others go on.",
@@ -456,8 +456,8 @@ pub(crate) static DE: Texts = Texts {
         signed_in: "Sie sind angemeldet als {address}.",
         sign_out: "Abmelden",
         summary: "Es wurde nichts geändert",
-        not_here: "App-Passwörter und die Anmeldung in zwei Schritten gibt es hier nicht, weil Ihr Administrator \
-            die Benutzer mit einem anderen Programm führt. Mailprogramme verwenden Ihr Passwort.",
+        not_here: "App-Passwörter und die Anmeldung in zwei Schritten gibt es hier nicht, weil Ihr Administrator die \
+            Benutzer nicht in den eigenen Tabellen dieses Servers führt. Mailprogramme verwenden Ihr Passwort.",
         apps_title: "App-Passwörter",
         apps_about: "Geben Sie jedem Mailprogramm ein eigenes statt Ihres Passworts. Geht ein Gerät verloren, \
             widerrufen Sie sein App-Passwort: Seine Verbindungen enden in Sekunden, und die anderen laufen weiter.",

@@ -143,7 +143,7 @@ async fn owner(address: &Address, directory: &Directory) -> Result<Account, Fail
     if directory.has_own_tables() {
         return Ok(account);
     }
-    let message = "app passwords and two-step login need tables of our own, and the users are kept by another program";
+    let message = "app passwords and two-step login need tables of our own, and the users are kept elsewhere";
     Err(Failure::new(Exit::Failed, "foreign_tables", message).hint(
         "Users of [directory] preset = \"gatepost\" can have them; nothing is written into the tables of others.",
     ))
