@@ -85,39 +85,49 @@ fn last_logins_and_sizes_are_shown() {
     logins(Setup::default());
 }
 
+/// What is shown of alice once it holds: the index may take its time, and each
+/// look asks for it anew.
+fn shown(server: &Server, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
+    let mut shown = Value::Null;
+    eventually(what, || {
+        shown = json(&server.ok(&["--json", "user", "show", ALICE], ""));
+        holds(&shown)
+    });
+    shown
+}
+
+fn doors(shown: &Value) -> usize {
+    shown["logins"].as_array().map_or(0, Vec::len)
+}
+
 fn logins(setup: Setup) {
     let mut server = Server::start(setup);
-    let show = |server: &Server| json(&server.ok(&["--json", "user", "show", ALICE], ""));
-    assert_eq!(show(&server)["logins"], serde_json::json!([]));
+    shown(&server, "nobody logged in", |shown| shown["logins"] == serde_json::json!([]));
     for wrong in ["x", "y"] {
         let mut imap = Imap::connect(&server);
         assert!(imap.command(&format!("LOGIN alice@example.org {wrong}")).contains("AUTHENTICATIONFAILED"));
     }
-    let shown = show(&server);
-    let door = &shown["logins"][0];
-    assert_eq!((&door["protocol"], &door["refused_since"], &door["last"]), (&"imap".into(), &2.into(), &Value::Null));
+    let seen = shown(&server, "both are counted", |shown| shown["logins"][0]["refused_since"] == 2);
+    let door = &seen["logins"][0];
+    assert_eq!((&door["protocol"], &door["last"]), (&"imap".into(), &Value::Null), "{seen}");
     assert_eq!(door["refused_network"], "127.0.0.0/24");
     let mut imap = Imap::login(&server, "alice");
-    let message = b"Subject: x\r\n\r\nhello\r\n";
-    assert!(ends_ok(&imap.command(&format!(
-        "APPEND Sent {{{}+}}\r\n{}",
-        message.len(),
-        String::from_utf8_lossy(message)
-    ))));
+    let message = "Subject: x\r\n\r\nhello\r\n";
+    assert!(ends_ok(&imap.command(&format!("APPEND Sent {{{}+}}\r\n{message}", message.len()))));
     drop(Pop3::login(&server));
-    let shown = show(&server);
-    let doors = shown["logins"].as_array().unwrap();
-    assert_eq!(doors.len(), 2, "{shown}");
-    for (door, protocol) in doors.iter().zip(["imap", "pop3"]) {
+    let seen =
+        shown(&server, "both doors are known", |shown| doors(shown) == 2 && shown["logins"][0]["last"].is_string());
+    for (door, protocol) in seen["logins"].as_array().unwrap().iter().zip(["imap", "pop3"]) {
         assert_eq!((&door["protocol"], &door["refused_since"]), (&protocol.into(), &0.into()), "{door}");
         assert!(door["last"].as_str().unwrap().ends_with('Z') && door["network"] == "127.0.0.0/24", "{door}");
     }
-    assert!(doors[0]["last_refused"].is_string(), "{shown}");
-    let folders = shown["mail"]["folders"].as_array().unwrap();
+    assert!(seen["logins"][0]["last_refused"].is_string(), "{seen}");
+    let folders = seen["mail"]["folders"].as_array().unwrap();
     let sent = folders.iter().find(|folder| folder["name"] == "Sent").unwrap();
-    assert!(sent["messages"] == 1 && sent["bytes"].as_u64().unwrap() > 10, "{shown}");
-    assert!(shown["mail"]["messages"] == 1 && shown["mail"]["bytes"] == sent["bytes"], "{shown}");
-    eventually("one session is left", || show(&server)["sessions"].as_array().is_some_and(|found| found.len() == 1));
+    assert!(sent["messages"] == 1 && sent["bytes"].as_u64().unwrap() > 10, "{seen}");
+    assert!(seen["mail"]["messages"] == 1 && seen["mail"]["bytes"] == sent["bytes"], "{seen}");
+    let one = |shown: &Value| shown["sessions"].as_array().is_some_and(|found| found.len() == 1);
+    shown(&server, "one session is left", one);
     let text = server.ok(&["user", "show", ALICE], "");
     for piece in ["1 message", "1 session", "FOLDER", "LAST LOGIN", "Sessions"] {
         assert!(text.contains(piece), "{piece} in {text}");
@@ -127,7 +137,10 @@ fn logins(setup: Setup) {
     drop(imap);
     server.stop();
     let bob = json(&server.ok(&["--json", "user", "show", "bob@example.org"], ""));
-    assert_eq!((&bob["logins"][0]["refused_since"], &bob["sessions"]), (&1.into(), &Value::Null), "{bob}");
+    assert_eq!(bob["sessions"], Value::Null, "{bob}");
+    // A stop does not wait for a disk that hangs, and says so.
+    let late = server.log().contains("last logins cannot be written in time");
+    assert!(late || bob["logins"][0]["refused_since"] == 1, "{bob}");
 }
 
 #[test]

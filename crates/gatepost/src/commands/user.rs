@@ -53,6 +53,7 @@ pub enum UserCommand {
     },
     /// Make or revoke an app password
     AppPassword {
+        /// Which of the two
         #[command(subcommand)]
         command: second_factor::AppPasswordCommand,
     },

@@ -34,7 +34,7 @@ const AT_A_TIME: usize = 8;
 /// How long a command may take to say what it wants, or to hear the answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long writing last logins may keep who asks about an account.
-const WRITING: Duration = Duration::from_secs(3);
+const WRITING: Duration = Duration::from_secs(5);
 
 /// The open socket; it is gone from its folder when this is dropped.
 pub struct Control {

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use index::{Index, IndexError, LoginNote, Seen};
@@ -70,17 +70,28 @@ impl Logbook {
     }
 
     /// Writes what there is; what the index does not take is kept for the next
-    /// time.
+    /// time. Whoever waits for it no longer does not cut it off: what was taken
+    /// out to be written would be lost.
     ///
     /// # Errors
     ///
     /// [`IndexError`] where the index is away or full.
     pub async fn write(
-        &self,
+        self: &Arc<Self>,
         index: &Index,
         which: Which,
-        (now, time): (Instant, SystemTime),
+        now: (Instant, SystemTime),
     ) -> Result<(), IndexError> {
+        let (book, index) = (Arc::clone(self), index.clone());
+        let task = tokio::spawn(async move { book.write_now(&index, which, now).await });
+        task.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "an error of our own while last logins were written");
+            Ok(())
+        })
+    }
+
+    async fn write_now(&self, index: &Index, which: Which, now: (Instant, SystemTime)) -> Result<(), IndexError> {
+        let (now, time) = now;
         let _one = self.writing.lock().await;
         let notes = self.take(which, now);
         if notes.is_empty() {
@@ -183,7 +194,7 @@ mod tests {
     use login::Service;
 
     struct World {
-        book: Logbook,
+        book: Arc<Logbook>,
         index: Index,
         start: Instant,
         _folder: tempfile::TempDir,
@@ -202,7 +213,7 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let url = format!("sqlite:{}", folder.path().join("i.db").display());
             let index = Index::open(sql::Pool::open(&sql::Settings::new(url)).unwrap(), 1);
-            Self { book: Logbook::default(), index, start: Instant::now(), _folder: folder }
+            Self { book: Arc::default(), index, start: Instant::now(), _folder: folder }
         }
 
         fn attempt(&self, verdict: Verdict, minute: u64) {
