@@ -8,6 +8,7 @@ mod broken_set;
 mod clients;
 mod crash;
 mod delivery;
+mod elsewhere;
 mod engines;
 mod foreign;
 mod full;
