@@ -126,3 +126,75 @@ fn list<T>(value: &Spanned<DeValue<'_>>, example: &str, read: impl Fn(&str) -> O
 fn shown(items: impl Iterator<Item = String>) -> String {
     format!("[{}]", items.map(|item| format!("\"{item}\"")).collect::<Vec<_>>().join(", "))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use acme::{Challenge, SelfCheck};
+
+    use crate::config::Config;
+
+    const BASE: &str = "[server]\nhostname = \"mx.example.org\"\n[listen]\nhttp = \"127.0.0.1:80\"\n\
+         https = \"127.0.0.1:443\"\n";
+    const CERTIFIED: &str = "[tls]\ncert = \"c/server.pem\"\nkey = \"c/server.key\"\n";
+
+    fn parse(text: &str) -> Result<Config, String> {
+        Config::parse(text, Path::new("/etc/gatepost/gatepost.toml")).map_err(|error| error.to_string())
+    }
+
+    fn with(acme: &str) -> Config {
+        parse(&format!("{BASE}{CERTIFIED}[acme]\n{acme}")).unwrap()
+    }
+
+    #[test]
+    fn nothing_is_ordered_until_somebody_agrees() {
+        let quiet = with("contact = \"a@example.org\"\n");
+        assert!(quiet.acme_settings().is_none() && quiet.cert_sources().unwrap().ordered.is_none());
+        assert_eq!(quiet.tls.folder.as_deref(), Some(Path::new("/etc/gatepost/c/names")));
+        let agreed = with("agree_to_terms = true\n");
+        let settings = agreed.acme_settings().unwrap();
+        assert_eq!(settings.folder, Path::new("/var/lib/gatepost/acme"));
+        assert_eq!(agreed.cert_sources().unwrap().ordered.unwrap(), settings.folder.join("certs"));
+        assert_eq!(agreed.acme.names, [agreed.server.hostname.clone()]);
+        assert_eq!((settings.challenge, settings.self_check), (Challenge::Http01, SelfCheck::Port(80)));
+    }
+
+    #[test]
+    fn where_we_look_for_ourselves() {
+        let cases = [
+            ("challenge = \"tls-alpn-01\"\n", SelfCheck::Port(443)),
+            ("challenge = \"tls-alpn-01\"\noutside_port = 8443\n", SelfCheck::Port(8443)),
+            ("self_check = false\noutside_port = 8080\n", SelfCheck::Off),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(with(text).acme.self_check, expected, "{text}");
+        }
+        let servers = with("name_servers = [\"192.0.2.1:53\", \"[2001:db8::1]:53\"]\n").acme.servers;
+        assert!(matches!(servers, dns::Servers::These(servers) if servers.len() == 2));
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused() {
+        let no_listener =
+            format!("[server]\nhostname = \"mx.example.org\"\n{CERTIFIED}[acme]\nagree_to_terms = true\n");
+        let over_tls = format!("{no_listener}challenge = \"tls-alpn-01\"\n");
+        let in_acme = |line: &str| format!("{BASE}{CERTIFIED}[acme]\n{line}\n");
+        let cases = [
+            (no_listener, "the authority asks at [listen] http, where nothing listens"),
+            (over_tls, "the authority asks at [listen] https, where nothing listens"),
+            (in_acme("directory = \"http://acme.example/dir\""), "this is no https URL"),
+            (in_acme("directory = \"https://me@acme.example/dir\""), "this is no https URL"),
+            (in_acme("names = \"127.0.0.1:80\""), "cannot stand here"),
+            (in_acme("name_servers = \"9.9.9.9\""), "such as \"9.9.9.9:53\""),
+            (in_acme("challenge = \"dns-01\""), "unknown word"),
+            (format!("{BASE}{CERTIFIED}prefixes = \"a.b\"\n"), "\"a.b\" cannot stand here"),
+            (format!("{BASE}{CERTIFIED}prefixes = \"a_b\"\n"), "\"a_b\" cannot stand here"),
+            (format!("{BASE}[acme]\nagree_to_terms = true\n"), "[acme] needs [tls] cert and key"),
+        ];
+        for (text, expected) in cases {
+            let said = parse(&text).unwrap_err();
+            assert!(said.contains(expected), "{text}: {said}");
+        }
+    }
+}
