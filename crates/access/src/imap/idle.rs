@@ -13,7 +13,11 @@ pub(super) async fn begin<S: Sink>(session: &mut Session, tag: &Tag, out: &mut O
     if let (Some(opened), Some(selected)) = (&session.opened, &mut session.selected) {
         // A session may idle for days, and there may be ten thousand.
         selected.pieces.forget();
-        session.watch = Some(opened.store().watch(&selected.mailbox).await);
+        session.watch = Some(match selected.watch.take() {
+            // Clients end IDLE for each message, and begin it again.
+            Some(watch) if watch.is_told() => watch,
+            _ => opened.store().watch(&selected.mailbox).await,
+        });
     }
     out.put(&continuation("idling")).await?;
     if let Err(failure) = session.refresh(Expunges::Told, out).await {
@@ -27,7 +31,10 @@ pub(super) async fn begin<S: Sink>(session: &mut Session, tag: &Tag, out: &mut O
 }
 
 pub(super) fn done(session: &mut Session, line: &[u8]) -> Result<Reply, Failure> {
-    session.watch = None;
+    let watch = session.watch.take();
+    if let Some(selected) = &mut session.selected {
+        selected.watch = watch;
+    }
     if line.eq_ignore_ascii_case(b"DONE") {
         Ok(Reply::ok("Idle ended"))
     } else {

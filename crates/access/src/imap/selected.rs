@@ -6,7 +6,7 @@ use std::ops::{Range, RangeInclusive};
 
 use imap::response::{Code, Reply, data};
 use imap::{Numbers, SequenceSet};
-use mailbox::{Changes, Keyword, Mailbox, Message, ModSeq, Mode, Uid, View};
+use mailbox::{Changes, Keyword, Mailbox, Message, ModSeq, Mode, Uid, View, Watch};
 
 use super::flags::{self, Recent};
 use super::pieces::Pieces;
@@ -57,6 +57,8 @@ pub(super) struct Selected {
     pub(super) modseqs: ModSeqs,
     /// Octets that messages shown in ASCII have more than their files.
     resized: HashMap<Uid, i64>,
+    /// Kept between one IDLE and the next.
+    pub(super) watch: Option<Watch>,
     /// For a large message that is fetched in pieces.
     pub(super) pieces: Pieces,
 }
@@ -84,6 +86,7 @@ impl Selected {
             untold: BTreeSet::new(),
             modseqs,
             resized: HashMap::new(),
+            watch: None,
             pieces: Pieces::default(),
         }
     }
