@@ -106,7 +106,7 @@ fn shown(at: SocketAddr, sni: &str, more: &[&str]) -> (String, String) {
     let said = command::run("openssl", &args, b"").text;
     let Some(start) = said.find("-----BEGIN") else { return Default::default() };
     let args = ["x509", "-noout", "-issuer", "-fingerprint", "-sha256"];
-    let said = command::run("openssl", &args, said[start..].as_bytes()).ok();
+    let said = command::run("openssl", &args, &said.as_bytes()[start..]).ok();
     let mut lines = said.lines().map(str::to_owned);
     (lines.next().unwrap_or_default(), lines.next().unwrap_or_default())
 }

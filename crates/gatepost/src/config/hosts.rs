@@ -156,7 +156,7 @@ mod tests {
         let settings = agreed.acme_settings().unwrap();
         assert_eq!(settings.folder, Path::new("/var/lib/gatepost/acme"));
         assert_eq!(agreed.cert_sources().unwrap().ordered.unwrap(), settings.folder.join("certs"));
-        assert_eq!(agreed.acme.names, [agreed.server.hostname.clone()]);
+        assert!(agreed.acme.names.iter().eq([&agreed.server.hostname]));
         assert_eq!((settings.challenge, settings.self_check), (Challenge::Http01, SelfCheck::Port(80)));
     }
 
