@@ -43,7 +43,7 @@ impl Store {
         if !watch.is_told()
             && let Err(error) = Box::pin(self.watch_disk(mailbox, &watch)).await
         {
-            self.inner.watches.say_once(&error);
+            tracing::debug!(%error, "a folder could not be watched");
         }
         watch
     }
@@ -56,10 +56,13 @@ impl Store {
         let watched = self
             .blocking(move |store| {
                 let folder = store.open_folder(&path, &dir)?;
-                watcher.watch(&folder, id).map_err(maildir::Error::io("watching a folder")).map_err(StoreError::from)
+                Ok::<_, StoreError>(watcher.watch(&folder, id).map_err(maildir::Error::io("watching a folder")))
             })
             .await?;
-        watch.keep(watched);
+        match watched {
+            Ok(watched) => watch.keep(watched),
+            Err(error) => self.inner.watches.say_once(&error),
+        }
         // What happened until now was told to nobody.
         self.touch(id);
         Ok(())
@@ -78,8 +81,9 @@ impl Store {
             let wait = agenda.next().map(|due| due.saturating_sub(timer.now()));
             match self.woken(told.as_ref(), listener, timer, wait).await {
                 Woken::Asked | Woken::Time => {}
-                Woken::Disk(Ok(Touched::These(ids))) => {
-                    ids.into_iter().for_each(|id| agenda.touched(id, timer.now()));
+                Woken::Disk(Ok(Touched::These { folders, lost })) => {
+                    lost.into_iter().for_each(|id| watches.lose(id));
+                    folders.into_iter().for_each(|id| agenda.touched(id, timer.now()));
                 }
                 Woken::Disk(Ok(Touched::All)) => {
                     tracing::debug!("more happened in Maildirs than the kernel could tell: all are looked at");

@@ -73,6 +73,12 @@ impl Signal {
     fn is_told(&self) -> bool {
         self.outside.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
+
+    fn lose(&self) {
+        let lost = self.outside.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(lost);
+        self.ring();
+    }
 }
 
 /// All folders that somebody looks at.
@@ -87,6 +93,8 @@ pub(crate) struct Watches {
     pub(crate) asked: Event,
     questions: Mutex<HashMap<MailboxId, Asked>>,
     said: AtomicBool,
+    /// What told does so no more; nobody is to wait for it.
+    gave_up: AtomicBool,
 }
 
 /// How many folders are remembered before those that nobody looks at any more
@@ -128,6 +136,9 @@ impl Watches {
 
     /// What tells of other programs, made if there was none yet.
     pub(crate) fn watcher(&self, root: &MailRoot) -> Option<Watcher<MailboxId>> {
+        if self.gave_up.load(Ordering::Acquire) {
+            return None;
+        }
         let made = self.watcher.get_or_init(|| {
             let made = root.watcher().map_err(maildir::Error::io("asking the kernel to watch Maildirs"));
             made.inspect_err(|error| self.say_once(error)).ok()
@@ -143,10 +154,16 @@ impl Watches {
 
     /// Nobody tells any more: sessions look by the clock.
     pub(crate) fn give_up(&self) {
+        self.gave_up.store(true, Ordering::Release);
         let all: Vec<Arc<Signal>> = self.signals().values().filter_map(Weak::upgrade).collect();
-        for signal in all {
-            *signal.outside.lock().unwrap_or_else(PoisonError::into_inner) = None;
-            signal.ring();
+        all.iter().for_each(|signal| signal.lose());
+    }
+
+    /// Nobody tells of this folder any more; the next one who idles there asks
+    /// anew.
+    pub(crate) fn lose(&self, id: MailboxId) {
+        if let Some(signal) = self.signal(id) {
+            signal.lose();
         }
     }
 

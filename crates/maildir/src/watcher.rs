@@ -43,6 +43,10 @@ const FAR: [u32; 11] = [
     0x517b,
 ];
 
+/// After these nothing more is told of a directory.
+const ENDS: ReadFlags =
+    ReadFlags::IGNORED.union(ReadFlags::UNMOUNT).union(ReadFlags::DELETE_SELF).union(ReadFlags::MOVE_SELF);
+
 /// Watches folders; each has a key by which it is told of. Cheap to clone.
 #[derive(Debug)]
 pub struct Watcher<K: Copy + Eq + Hash>(Arc<Inner<K>>);
@@ -67,8 +71,14 @@ pub struct FolderWatch<K: Copy + Eq + Hash> {
 /// Where somebody else did something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Touched<K> {
-    /// In these folders, each once.
-    These(Vec<K>),
+    /// In these folders, each once; some may not be watched any more, since a
+    /// directory of theirs was removed, moved or unmounted.
+    These {
+        /// All of them.
+        folders: Vec<K>,
+        /// Those of them that nobody tells of any more.
+        lost: Vec<K>,
+    },
     /// More happened than the kernel could keep: maybe in all.
     All,
 }
@@ -118,7 +128,7 @@ impl<K: Copy + Eq + Hash> Watcher<K> {
         loop {
             let mut ready = self.0.inotify.readable().await?;
             match self.0.read() {
-                Ok(Touched::These(keys)) if keys.is_empty() => {}
+                Ok(Touched::These { folders, .. }) if folders.is_empty() => {}
                 Err(Errno::WOULDBLOCK) => ready.clear_ready(),
                 touched => return Ok(touched?),
             }
@@ -140,6 +150,7 @@ impl<K: Copy + Eq + Hash> Inner<K> {
             | WatchFlags::DELETE
             | WatchFlags::MODIFY
             | WatchFlags::DELETE_SELF
+            | WatchFlags::MOVE_SELF
             | WatchFlags::ONLYDIR;
         // Whoever reads an event finds the key.
         let mut keys = self.keys();
@@ -148,27 +159,34 @@ impl<K: Copy + Eq + Hash> Inner<K> {
         Ok(added)
     }
 
-    /// What is there to be read; an error only where that is nothing.
+    /// What is there to be read; an error only where that is nothing. What the
+    /// kernel has handed over is read to its end, since it does so only once.
     fn read(&self) -> Result<Touched<K>, Errno> {
         let mut buffer = vec![MaybeUninit::uninit(); BUFFER];
         let mut reader = Reader::new(self.inotify.get_ref().as_fd(), &mut buffer);
-        let mut touched = HashSet::new();
-        for count in 0..IN_A_ROW {
+        let (mut touched, mut lost, mut count) = (HashSet::new(), HashSet::new(), 0);
+        while count < IN_A_ROW || !reader.is_buffer_empty() {
             let event = match reader.next() {
                 Err(Errno::INTR) => continue,
                 Err(error) if count == 0 => return Err(error),
                 Err(_) => break,
                 Ok(event) => event,
             };
+            count += 1;
             if event.events().contains(ReadFlags::QUEUE_OVERFLOW) {
                 self.own.forget_all();
                 return Ok(Touched::All);
             }
-            if !change(&event).is_some_and(|change| self.own.was(&change)) {
-                touched.extend(self.keys().get(&event.wd()).into_iter().flatten().copied());
+            if change(&event).is_some_and(|change| self.own.was(&change)) {
+                continue;
             }
+            let keys = self.keys().get(&event.wd()).cloned().unwrap_or_default();
+            if event.events().intersects(ENDS) {
+                lost.extend(keys.iter().copied());
+            }
+            touched.extend(keys);
         }
-        Ok(Touched::These(touched.into_iter().collect()))
+        Ok(Touched::These { folders: touched.into_iter().collect(), lost: lost.into_iter().collect() })
     }
 
     fn keys(&self) -> MutexGuard<'_, HashMap<i32, Vec<K>>> {

@@ -33,9 +33,9 @@ impl House {
 
 async fn told(watcher: &Watcher<u8>) -> Vec<u8> {
     match tokio::time::timeout(PATIENCE, watcher.next()).await.unwrap().unwrap() {
-        Touched::These(mut keys) => {
-            keys.sort_unstable();
-            keys
+        Touched::These { mut folders, .. } => {
+            folders.sort_unstable();
+            folders
         }
         Touched::All => panic!("few things happen here"),
     }
@@ -95,4 +95,47 @@ async fn a_folder_is_watched_until_the_last_one_lets_go() {
     drop_in(two.path(), "3.other");
     assert_eq!(told(&watcher).await, [2]);
     drop(other);
+}
+
+/// The kernel hands over many events at a time: those behind a pause belong to
+/// the next reading.
+#[tokio::test]
+async fn a_flood_in_one_folder_hides_no_other() {
+    let house = House::new();
+    let (one, two) = (house.inbox("one"), house.inbox("two"));
+    let watcher = house.root.watcher().unwrap();
+    let _watches = (watcher.watch(&one, 1).unwrap(), watcher.watch(&two, 2).unwrap());
+    // Two events for each, and one for the last, at any place of what is read.
+    for flood in (2_000..2_400).step_by(20) {
+        for number in 0..flood / 2 {
+            fs::write(one.path().join("new/flood"), "").unwrap();
+            fs::remove_file(one.path().join("new/flood")).unwrap();
+            if number % 97 == 0 {
+                fs::write(one.path().join("new/a-longer-name"), "").unwrap();
+                fs::remove_file(one.path().join("new/a-longer-name")).unwrap();
+            }
+        }
+        drop_in(two.path(), &format!("{flood}.other"));
+        while !told(&watcher).await.contains(&2) {}
+    }
+}
+
+#[tokio::test]
+async fn a_directory_that_is_replaced_is_lost() {
+    for how in ["moved", "removed"] {
+        let house = House::new();
+        let one = house.inbox("one");
+        let watcher = house.root.watcher().unwrap();
+        let _watch = watcher.watch(&one, 1).unwrap();
+        let path = one.path().to_owned();
+        // Whoever has it open keeps it, and the kernel tells nothing yet.
+        drop(one);
+        match how {
+            "moved" => fs::rename(path.join("cur"), path.join("cur.bad")).unwrap(),
+            _ => fs::remove_dir(path.join("cur")).unwrap(),
+        }
+        fs::create_dir(path.join("cur")).unwrap();
+        let touched = tokio::time::timeout(PATIENCE, watcher.next()).await.unwrap().unwrap();
+        assert_eq!(touched, Touched::These { folders: vec![1], lost: vec![1] }, "{how}");
+    }
 }
