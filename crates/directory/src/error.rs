@@ -49,6 +49,9 @@ pub enum DirectoryError {
     /// Work that was begun was not ended.
     #[error("it was interrupted: {0}")]
     Interrupted(String),
+    /// Nothing lists these where they stand.
+    #[error("the {0} of this directory cannot be listed")]
+    NotListed(&'static str),
     /// The setting of this query is missing.
     #[error("[directory] has no {0}_query")]
     NoQuery(&'static str),
@@ -173,6 +176,7 @@ impl DirectoryError {
             Self::NewPasswordRefused(_) => "new_password_refused",
             Self::EditFile(_) => "edit_file",
             Self::Interrupted(_) => "interrupted",
+            Self::NotListed(_) => "not_listed",
             Self::NoQuery(_) => "no_query",
             Self::NotReplaced(_) => "not_replaced",
             Self::UnknownDomain(_) => "unknown_domain",
@@ -222,6 +226,7 @@ impl DirectoryError {
             Self::NewPasswordRefused(_) => "Choose another one; the server has rules of its own.".to_owned(),
             Self::EditFile(path) => format!("Edit {}; it counts within seconds.", path.display()),
             Self::Interrupted(_) => "Try it again.".to_owned(),
+            Self::NotListed(_) => "Ask for one by its address, with show.".to_owned(),
             Self::NoQuery(name) => format!("Add {name}_query to [directory]; see docs/configuration.md."),
             Self::NotReplaced(_) => "Try it again.".to_owned(),
             Self::UnknownDomain(domain) => format!("Add it first: gatepost domain add {domain}"),

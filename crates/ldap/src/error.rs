@@ -35,10 +35,11 @@ pub enum LdapError {
 }
 
 impl LdapError {
-    /// Whether the server cannot be reached.
+    /// Whether the server cannot be reached, or lets us in no more than if it
+    /// were away.
     #[must_use]
     pub fn is_away(&self) -> bool {
-        matches!(self, Self::Away(_) | Self::Busy)
+        matches!(self, Self::Away(_) | Self::Busy | Self::NotLetIn(_))
     }
 }
 

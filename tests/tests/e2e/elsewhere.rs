@@ -135,6 +135,16 @@ fn users_of_ldap_get_mail_read_it_and_change_their_passwords() {
     let told = server.ok(&["--json", "check", "--address", "team@example.org"], "");
     assert!(told.contains("[ldap] alias_filter") && told.contains("eve@elsewhere.example"), "{told}");
 
+    let told = server.ok(&["check", "--address", "alice@example.org"], "");
+    assert!(
+        told.contains("password = kept elsewhere") && told.contains("login    alice@example.org logs in"),
+        "{told}"
+    );
+    let refused = server.gatepost(&["user", "change", "alice@example.org", "--password"], "another one\n");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("stand in LDAP"), "{refused:?}");
+    let checked = server.gatepost(&["--json", "check"], "");
+    assert!(String::from_utf8_lossy(&checked.stdout).contains("nothing lists them there"), "{checked:?}");
+
     // While it is away, mail waits and known users read on.
     ldap.kill();
     assert!(rcpt(&mut client, "alice@example.org").starts_with("451 4.3.0"));

@@ -216,7 +216,7 @@ impl Source for LdapSource {
 
     /// Which attribute an alias is found by only the filter knows.
     async fn aliases(&self) -> Result<Vec<AliasEntry>, DirectoryError> {
-        Err(DirectoryError::NoQuery("aliases"))
+        Err(DirectoryError::NotListed("aliases"))
     }
 
     async fn alias(&self, address: &Address) -> Result<Option<AliasEntry>, DirectoryError> {

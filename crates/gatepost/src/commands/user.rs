@@ -161,7 +161,7 @@ impl Change {
         let Err(elsewhere) = directory.must_be_own() else { return Ok(None) };
         let only_password = self.active.is_none() && self.name.is_none() && self.quota.is_none();
         let present = directory.credentials(&account.address).await?.and_then(|found| found.hash);
-        present.filter(|_| only_password).map(Some).ok_or(elsewhere)
+        present.filter(|hash| only_password && !hash.is_elsewhere()).map(Some).ok_or(elsewhere)
     }
 }
 

@@ -4,7 +4,7 @@
 use directory::{Directory, DirectoryError, Explained, Question, Resolution, Settings};
 use login::Scheme;
 use mail::{Address, Text};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use tokio::time::timeout;
 
 use super::database::{PATIENCE, impatient, not_made_yet};
@@ -28,13 +28,23 @@ struct Lookup {
     about: String,
     /// The table, the setting of the query, or the file.
     from: String,
-    rows: Vec<serde_json::Map<String, serde_json::Value>>,
+    rows: Vec<Columns>,
     /// Columns whose values mean nothing here.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     unused: Vec<String>,
     /// Whether the rows are those of the address.
     counts: bool,
     problem: Option<String>,
+}
+
+/// A row: an object with its columns in their order.
+#[derive(Debug)]
+struct Columns(Vec<(String, Option<String>)>);
+
+impl Serialize for Columns {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
 }
 
 /// What comes of it: a word for programs, a sentence for people.
@@ -102,12 +112,11 @@ fn lookup(explained: Explained) -> Lookup {
     let problem = problem.map(|error| with_causes(&error)).or_else(|| no_password.then(missing));
     let mut unused: Vec<String> = rows.iter().flat_map(|row| row.unused.clone()).collect();
     unused.dedup();
-    let object = |row: directory::ShownRow| row.columns.into_iter().map(|(name, value)| (name, value.into())).collect();
     Lookup {
         question: question.as_str(),
         about: if question == Question::Domain { about.domain().to_string() } else { about.to_string() },
         from: place,
-        rows: rows.into_iter().map(object).collect(),
+        rows: rows.into_iter().map(|row| Columns(row.columns)).collect(),
         unused,
         counts,
         problem,
@@ -154,6 +163,9 @@ async fn login(directory: &Directory, address: &Address) -> End {
         Some(found) if !found.active => End::new("inactive", "is refused: the account or its domain is switched off"),
         Some(found) => match &found.hash {
             None => End::new("no_password", "is refused: there is no password"),
+            Some(hash) if hash.is_elsewhere() => {
+                End::new("ok", format!("{} logs in with the password that the server takes", found.address))
+            }
             Some(hash) if Scheme::of(hash).is_none() => {
                 End::new("unknown_scheme", "is refused: the form of the stored password is not read")
             }
@@ -171,7 +183,8 @@ fn text(report: &Report) -> String {
             text.push_str("           nothing\n");
         }
         for row in rows {
-            let columns = row.iter().map(|(name, value)| format!("{name} = {}", value.as_str().unwrap_or("(none)")));
+            let columns =
+                row.0.iter().map(|(name, value)| format!("{name} = {}", value.as_deref().unwrap_or("(none)")));
             text.push_str(&line(&format!("           {}", columns.collect::<Vec<_>>().join(", "))));
         }
         if !unused.is_empty() {

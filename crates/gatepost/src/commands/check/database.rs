@@ -54,13 +54,17 @@ pub(super) async fn directory(config: &Config) -> Vec<Finding> {
     }
 }
 
-/// A file of hashes is nobody's business.
+/// A file of hashes, or with a password, is nobody's business.
 fn users_file(config: &Config) -> Option<Finding> {
-    let Tables::Users(path) = &config.directory.tables else { return None };
+    let (path, name, what) = match &config.directory.tables {
+        Tables::Users(path) => (path, "users file", "the hashes of the passwords"),
+        Tables::Ldap(settings) => (settings.server.bind_password.as_ref()?, "ldap", "the password of bind_dn"),
+        Tables::Own | Tables::Foreign(_) => return None,
+    };
     let shown = path.display();
     others_read(path).then(|| {
-        let message = format!("{shown}: everybody on this machine can read the hashes of the passwords");
-        Finding::warn("users file", message, format!("chmod o-r {shown}"))
+        let message = format!("{shown}: everybody on this machine can read {what}");
+        Finding::warn(name, message, format!("chmod o-r {shown}"))
     })
 }
 
@@ -72,7 +76,11 @@ fn said(place: &str, error: &DirectoryError) -> String {
 
 /// Whether mail to each alias reaches somebody.
 async fn aliases(directory: &Directory) -> Result<Vec<Finding>, DirectoryError> {
-    let Some(list) = listed(directory.aliases().await)? else { return Ok(vec![not_listed("aliases")]) };
+    let aliases = directory.aliases().await;
+    if let Err(DirectoryError::NotListed(what)) = aliases {
+        return Ok(vec![Finding::ok(what, "not looked at: nothing lists them there")]);
+    }
+    let Some(list) = listed(aliases)? else { return Ok(vec![not_listed("aliases")]) };
     let dead = dead_ends(directory, &list).await?;
     Ok(std::iter::once(outside(&list)).chain(astray(&dead)).collect())
 }
@@ -95,7 +103,7 @@ async fn people(config: &Config, directory: &Directory) -> Result<Vec<Finding>, 
 /// Mail is delivered and read without the queries that only list.
 fn listed<T>(asked: Result<T, DirectoryError>) -> Result<Option<T>, DirectoryError> {
     match asked {
-        Err(DirectoryError::NoQuery(_)) => Ok(None),
+        Err(DirectoryError::NoQuery(_) | DirectoryError::NotListed(_)) => Ok(None),
         asked => asked.map(Some),
     }
 }
