@@ -241,10 +241,26 @@ impl Keeper {
             let again = now + schedule::ask_again(said.as_ref().map(|(_, again)| *again));
             let window = said.map(|(info, _)| info.suggested_window);
             let window = window.map(|window| (unix(window.start.unix_timestamp()), unix(window.end.unix_timestamp())));
-            let (of, noted) =
-                (name.clone(), History { ask: Some(seconds(again)), window: window.or(history.window), ..history });
-            let _ = self.with_store(move |store| store.keep_history(&of, &noted)).await;
+            self.note_window(name, history, (window, seconds(again))).await;
         }
+    }
+
+    /// Notes what the authority said of the certificate that was in use when it
+    /// was asked. It took its time; where the name was ordered meanwhile, or by
+    /// another process just now, what came of that stands, and the authority is
+    /// asked again.
+    async fn note_window(&self, name: &Domain, before: History, (window, ask): (Option<(u64, u64)>, u64)) {
+        let Ok(_turn) = self.turn.acquire().await else { return };
+        let of = name.clone();
+        let noted = self.with_store(move |store| {
+            let Some(_lock) = store.lock()? else { return Ok(()) };
+            if store.history(&of) != before {
+                return Ok(());
+            }
+            store.keep_history(&of, &History { ask: Some(ask), window: window.or(before.window), ..before })
+        });
+        // What could not be noted is asked for again in the next round.
+        let _ = noted.await;
     }
 
     async fn history(&self, name: &Domain) -> History {
@@ -265,4 +281,61 @@ impl Keeper {
 
 fn unix(seconds: i64) -> u64 {
     u64::try_from(seconds).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Challenge, DirectoryUrl};
+
+    fn domain(name: &str) -> Domain {
+        Domain::parse(name).unwrap()
+    }
+
+    /// With nobody to ask.
+    fn keeper(folder: &std::path::Path) -> Keeper {
+        let settings = Settings {
+            directory: DirectoryUrl::lets_encrypt(),
+            contact: Vec::new(),
+            ca_file: None,
+            challenge: Challenge::Http01,
+            self_check: SelfCheck::Off,
+            servers: dns::Servers::These(vec![(std::net::Ipv4Addr::LOCALHOST, 9).into()]),
+            folder: folder.to_owned(),
+        };
+        Keeper::open(settings, Answers::default()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_an_authority_suggests_forgets_no_order() {
+        let (dir, name) = (tempfile::tempdir().unwrap(), domain("mail.example.org"));
+        let keeper = keeper(dir.path());
+        let directory = Some(DirectoryUrl::lets_encrypt().as_str().to_owned());
+        let before = History { directory, tried: Some(10), window: Some((1, 2)), ..History::default() };
+        let with = |ask, window| History { ask, window, ..before.clone() };
+        let noted = || keeper.store.history(&name);
+        keeper.store.keep_history(&name, &before).unwrap();
+        keeper.note_window(&name, before.clone(), (None, 50)).await;
+        assert_eq!(noted(), with(Some(50), Some((1, 2))), "an authority that says nothing changes nothing");
+        keeper.note_window(&name, noted(), (Some((3, 4)), 60)).await;
+        assert_eq!(noted(), with(Some(60), Some((3, 4))));
+
+        // Meanwhile an order fails, or brings another certificate.
+        let failed = History { failures: 1, tried: Some(20), ..before.clone() };
+        let ordered = History { tried: Some(30), window: None, ..before.clone() };
+        for other in [failed, ordered] {
+            let (asked, turn) = (noted(), keeper.turn.acquire().await.unwrap());
+            let order = async {
+                keeper.store.keep_history(&name, &other).unwrap();
+                drop(turn);
+            };
+            tokio::join!(keeper.note_window(&name, asked, (Some((5, 6)), 70)), order);
+            assert_eq!(noted(), other);
+        }
+        // Another process is at it.
+        let (asked, lock) = (noted(), keeper.store.lock().unwrap());
+        keeper.note_window(&name, asked.clone(), (Some((5, 6)), 70)).await;
+        assert_eq!(noted(), asked);
+        drop(lock);
+    }
 }
