@@ -26,8 +26,15 @@ const ORDER: Duration = Duration::from_secs(5 * 60);
 const AGAIN: usize = 3;
 /// How many certificates an authority is asked about in one round.
 const ASKED: usize = 8;
-/// How many names that do not point here are looked at in one round.
-const LOOKED_AT: usize = 32;
+/// How many names that do not point here are looked at in one round, and after
+/// which time no further one is.
+const LOOKED_AT: (usize, Duration) = (32, Duration::from_secs(60));
+/// How long is looked whether one name points here, over all its addresses.
+const LOOK: Duration = Duration::from_secs(60);
+
+/// What time it is. Rounds and orders take their time, so that the one of their
+/// beginning is not enough.
+pub type Clock<'a> = &'a (dyn Fn() -> SystemTime + Send + Sync);
 
 /// Orders and renews.
 pub struct Keeper {
@@ -38,6 +45,16 @@ pub struct Keeper {
     resolver: dns::Resolver,
     /// One order at a time; whoever asks for another one waits.
     turn: Semaphore,
+}
+
+/// Why a name is ordered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum When {
+    /// Its time has come. It may have been ordered while it waited for its turn:
+    /// then it is left alone, since authorities count duplicates.
+    Due,
+    /// Somebody asked for it.
+    Asked,
 }
 
 /// What came of one name.
@@ -70,15 +87,19 @@ impl Keeper {
     }
 
     /// One round: names that are due and do not point here are passed over
-    /// until one order was made. Rounds come once a minute, which is as often
-    /// as an authority lets new certificates be ordered.
-    pub async fn round(&self, names: &[Domain], now: SystemTime) -> Vec<Outcome> {
-        self.ask_for_windows(names, now).await;
-        let mut due = self.due(names, now).await;
-        due.truncate(LOOKED_AT);
+    /// until one order was made, or a minute has passed. Rounds come once a
+    /// minute, which is as often as an authority lets new certificates be ordered.
+    pub async fn round(&self, names: &[Domain], clock: Clock<'_>) -> Vec<Outcome> {
+        self.ask_for_windows(names, clock()).await;
+        let begun = clock();
+        let due = self.due(names, begun).await;
         let mut outcomes = Vec::new();
-        for name in due {
-            let outcome = self.order(&name, now).await;
+        for name in due.iter().take(LOOKED_AT.0) {
+            // A clock that is put back ends nothing; the number of names does.
+            if clock().duration_since(begun).is_ok_and(|passed| passed >= LOOKED_AT.1) {
+                break;
+            }
+            let Some(outcome) = self.tried(name, When::Due, clock).await else { continue };
             let ordered = outcome.result.as_ref().map_or_else(AcmeError::was_ordered, |_| true);
             outcomes.push(outcome);
             if ordered {
@@ -90,12 +111,22 @@ impl Keeper {
 
     /// Orders a certificate for this name now, whether it is due or not. The
     /// one before stays where it is unless a usable one came.
-    pub async fn order(&self, name: &Domain, now: SystemTime) -> Outcome {
-        let result = self.attempt(name, now).await;
+    pub async fn order(&self, name: &Domain, clock: Clock<'_>) -> Outcome {
+        match self.tried(name, When::Asked, clock).await {
+            Some(outcome) => outcome,
+            None => Outcome { result: Err(AcmeError::Busy), listed: Listed::unknown(name.clone(), clock()) },
+        }
+    }
+
+    async fn tried(&self, name: &Domain, when: When, clock: Clock<'_>) -> Option<Outcome> {
+        let result = self.attempt(name, when, clock).await.transpose()?;
+        Some(Outcome { result, listed: self.listed(name, clock()).await })
+    }
+
+    async fn listed(&self, name: &Domain, now: SystemTime) -> Listed {
         let (store, directory, of) = (self.store.clone(), self.settings.directory.clone(), name.clone());
         let listed = tokio::task::spawn_blocking(move || store.listed(of, &directory, now)).await;
-        let listed = listed.unwrap_or_else(|_| Listed::unknown(name.clone(), now));
-        Outcome { result, listed }
+        listed.unwrap_or_else(|_| Listed::unknown(name.clone(), now))
     }
 
     /// Names that are due now, those that are due for the longest time first.
@@ -110,44 +141,54 @@ impl Keeper {
         due.into_iter().map(|it| it.name).collect()
     }
 
-    async fn attempt(&self, name: &Domain, now: SystemTime) -> Result<CertificateInfo, AcmeError> {
+    /// None where there is nothing to do any more.
+    async fn attempt(&self, name: &Domain, when: When, clock: Clock<'_>) -> Result<Option<CertificateInfo>, AcmeError> {
         let _turn = self.turn.acquire().await.map_err(|_| AcmeError::Busy)?;
         let lock = self.with_store(|store| store.lock()).await?.ok_or(AcmeError::Busy)?;
+        let begun = clock();
+        if when == When::Due && self.listed(name, begun).await.next > begun {
+            return Ok(None);
+        }
         let (before, of) = (self.history(name).await, name.clone());
         // Noted before anything is done: a process that dies in between has
         // failed too, and does not begin again at once.
         let mut noted = History {
             failures: before.failures.saturating_add(1),
-            tried: Some(seconds(now)),
+            tried: Some(seconds(begun)),
             error: Some("it was interrupted".to_owned()),
             ..before.clone()
         };
         let interrupted = noted.clone();
         self.with_store(move |store| store.keep_history(&of, &interrupted)).await?;
         let obtained = timeout(ORDER, self.obtain(name, &before)).await.unwrap_or(Err(AcmeError::TooSlow));
+        // The pause after a failure begins with its end.
+        let ended = clock();
+        noted.tried = Some(seconds(ended));
         let kept = match obtained {
             Ok(text) => {
                 let of = name.clone();
-                self.with_store(move |store| store.keep_certificate(&of, &text, now)).await
+                self.with_store(move |store| store.keep_certificate(&of, &text, ended)).await
             }
             Err(error) => Err(error),
         };
         match &kept {
             Ok(_) => {
                 let directory = Some(self.settings.directory.as_str().to_owned());
-                noted = History { tried: Some(seconds(now)), directory, jitter: rand::random(), ..History::default() };
+                noted = History { tried: noted.tried, directory, jitter: rand::random(), ..History::default() };
             }
             Err(error) => noted.error = Some(said(&error.to_string())),
         }
         let of = name.clone();
         self.with_store(move |store| store.keep_history(&of, &noted)).await?;
         drop(lock);
-        kept
+        kept.map(Some)
     }
 
     async fn obtain(&self, name: &Domain, before: &History) -> Result<String, AcmeError> {
         if let SelfCheck::Port(port) = self.settings.self_check {
-            points_here(name, (self.settings.challenge, port), &self.resolver, &self.answers).await?;
+            let looked = points_here(name, (self.settings.challenge, port), &self.resolver, &self.answers);
+            let late = |_| AcmeError::NotHere { name: name.clone(), why: "no answer in time".to_owned() };
+            timeout(LOOK, looked).await.map_err(late)??;
         }
         let replaces = self.replaced(name, before).await;
         let mut done = self.place(name, replaces.clone()).await;

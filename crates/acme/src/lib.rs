@@ -20,6 +20,6 @@ mod store;
 
 pub use answers::{Answers, Tokens};
 pub use error::AcmeError;
-pub use keeper::{Keeper, Outcome};
+pub use keeper::{Clock, Keeper, Outcome};
 pub use settings::{Challenge, DirectoryUrl, SelfCheck, Settings};
 pub use store::{Listed, list};

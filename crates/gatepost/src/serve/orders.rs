@@ -77,17 +77,15 @@ impl Orders {
     }
 
     async fn round(&self) {
-        let now = SystemTime::now();
-        for outcome in self.keeper.round(&self.wanted().await, now).await {
-            self.settle(&outcome, now).await;
+        for outcome in self.keeper.round(&self.wanted().await, &SystemTime::now).await {
+            self.settle(&outcome, SystemTime::now()).await;
         }
     }
 
     /// Orders this name now.
     pub async fn order(&self, name: &Domain) -> Outcome {
-        let now = SystemTime::now();
-        let outcome = self.keeper.order(name, now).await;
-        self.settle(&outcome, now).await;
+        let outcome = self.keeper.order(name, &SystemTime::now).await;
+        self.settle(&outcome, SystemTime::now()).await;
         outcome
     }
 
