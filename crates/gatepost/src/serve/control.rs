@@ -168,7 +168,8 @@ impl Server {
     async fn sessions_of(&self, address: &str) -> Answer {
         let Ok(address) = Address::parse(address) else { return Answer::Failed("that is no address".to_owned()) };
         let now = (Instant::now(), SystemTime::now());
-        match timeout(WRITING, self.logbook.write(&self.index, Which::All, now)).await {
+        let which = Which::Of(address.clone());
+        match timeout(WRITING, self.logbook.write(&self.index, which, now)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, "last logins cannot be written"),
             Err(_) => tracing::warn!("last logins cannot be written in time"),

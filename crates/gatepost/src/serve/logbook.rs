@@ -40,12 +40,25 @@ struct Page {
 }
 
 /// Which pages are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Which {
     /// Those that were not written for some minutes.
     Due,
-    /// All that have something to say.
+    /// Those of the account that somebody asks about. Those of others keep their
+    /// pause: whoever asks about one after another makes each be written once.
+    Of(Address),
+    /// All that have something to say, as the server stops.
     All,
+}
+
+impl Which {
+    fn wants(&self, address: &Address, page: &Page, now: Instant) -> bool {
+        match self {
+            Self::Due => page.rested(now),
+            Self::Of(account) => account == address,
+            Self::All => true,
+        }
+    }
 }
 
 impl Logbook {
@@ -93,7 +106,7 @@ impl Logbook {
     async fn write_now(&self, index: &Index, which: Which, now: (Instant, SystemTime)) -> Result<(), IndexError> {
         let (now, time) = now;
         let _one = self.writing.lock().await;
-        let notes = self.take(which, now);
+        let notes = self.take(&which, now);
         if notes.is_empty() {
             return Ok(());
         }
@@ -113,12 +126,11 @@ impl Logbook {
         index.forget_logins(seconds(time).saturating_sub(KEPT)).await
     }
 
-    fn take(&self, which: Which, now: Instant) -> Vec<LoginNote> {
+    fn take(&self, which: &Which, now: Instant) -> Vec<LoginNote> {
         let mut pages = self.pages();
-        let rested = |page: &Page| page.written.is_none_or(|at| now.saturating_duration_since(at) >= PAUSE);
-        pages.retain(|_, page| page.says_something() || !rested(page));
+        pages.retain(|_, page| page.says_something() || !page.rested(now));
         let wanted =
-            pages.iter_mut().filter(|(_, page)| page.says_something() && (which == Which::All || rested(page)));
+            pages.iter_mut().filter(|((address, _), page)| page.says_something() && which.wants(address, page, now));
         wanted
             .map(|((address, service), page)| {
                 page.written = Some(now);
@@ -160,6 +172,10 @@ impl Logbook {
 impl Page {
     fn new(account: i64) -> Self {
         Self { account, succeeded: None, failures: 0, failed: None, written: None }
+    }
+
+    fn rested(&self, now: Instant) -> bool {
+        self.written.is_none_or(|at| now.saturating_duration_since(at) >= PAUSE)
     }
 
     fn says_something(&self) -> bool {
@@ -217,9 +233,12 @@ mod tests {
         }
 
         fn attempt(&self, verdict: Verdict, minute: u64) {
-            let address = alice();
+            self.attempt_at(&alice(), verdict, minute);
+        }
+
+        fn attempt_at(&self, address: &Address, verdict: Verdict, minute: u64) {
             let attempt = Attempt {
-                account: Some((AccountKey::new(7), &address)),
+                account: Some((AccountKey::new(7), address)),
                 service: Service::Imap,
                 from: "192.0.2.77".parse().unwrap(),
                 verdict,
@@ -235,7 +254,11 @@ mod tests {
 
         /// Minute of the last login, and what was refused since.
         async fn known(&self) -> Option<(Option<i64>, u64)> {
-            let logins = self.index.last_logins(&alice(), 7).await.unwrap();
+            self.known_of(&alice()).await
+        }
+
+        async fn known_of(&self, address: &Address) -> Option<(Option<i64>, u64)> {
+            let logins = self.index.last_logins(address, 7).await.unwrap();
             let minute = |seen: &Seen| (seen.at - 1_900_000_000) / 60;
             logins.first().map(|login| (login.succeeded.as_ref().map(minute), login.failures))
         }
@@ -254,7 +277,7 @@ mod tests {
             world.write(Which::Due, minute).await;
             assert_eq!(world.known().await, Some((Some(0), 0)), "not yet");
         }
-        world.write(Which::All, 4).await;
+        world.write(Which::Of(alice()), 4).await;
         assert_eq!(world.known().await, Some((Some(4), 1)), "who asks is told now");
         world.attempt(Verdict::Refused, 8);
         world.write(Which::Due, 8).await;
@@ -265,6 +288,26 @@ mod tests {
         assert!(world.book.pages().is_empty(), "nothing is kept of who is gone");
         world.book.forget_old(&world.index, time(9) + Duration::from_secs(401 * 86_400)).await.unwrap();
         assert_eq!(world.known().await, None);
+    }
+
+    #[tokio::test]
+    async fn who_asks_about_one_does_not_have_all_written() {
+        let world = World::new();
+        let bob = Address::parse("bob@example.org").unwrap();
+        world.attempt(Verdict::Right, 0);
+        world.attempt_at(&bob, Verdict::Right, 0);
+        world.write(Which::Due, 0).await;
+        world.attempt(Verdict::Refused, 1);
+        world.attempt_at(&bob, Verdict::Refused, 1);
+        world.write(Which::Of(alice()), 1).await;
+        assert_eq!(world.known().await, Some((Some(0), 1)));
+        assert_eq!(world.known_of(&bob).await, Some((Some(0), 0)), "nobody asked about him");
+        world.attempt(Verdict::Refused, 5);
+        world.write(Which::Due, 5).await;
+        assert_eq!(world.known().await, Some((Some(0), 1)), "she was written four minutes ago");
+        assert_eq!(world.known_of(&bob).await, Some((Some(0), 1)), "his pause is over");
+        world.write(Which::All, 5).await;
+        assert_eq!(world.known().await, Some((Some(0), 2)));
     }
 
     #[tokio::test]
