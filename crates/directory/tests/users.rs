@@ -2,7 +2,9 @@
 //! written back with a new hash.
 #![allow(clippy::unwrap_used, reason = "a test may end at what it did not expect")]
 
+use std::fmt::{Debug, Write};
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use directory::{
@@ -10,6 +12,8 @@ use directory::{
     Tables, UsersFileError,
 };
 use mail::{Address, Class, Classified, Domain};
+use tracing::field::Field;
+use tracing::span::{Attributes, Id, Record};
 
 const FILE: &str = "\
 # A small site.
@@ -60,6 +64,45 @@ async fn becomes(directory: &Directory, to: &str, expected: &str) {
         assert!(Instant::now() < until, "{to}: {found}, not {expected}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+}
+
+/// What the log was told on this thread.
+#[derive(Debug, Clone, Default)]
+struct Log(Arc<Mutex<String>>);
+
+impl tracing::Subscriber for Log {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        let mut text = self.0.lock().unwrap();
+        event.record(&mut |field: &Field, value: &dyn Debug| writeln!(text, "{field}={value:?}").unwrap());
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+/// Asks until the file was read again, which the log tells: all that time, and
+/// then, what was read before counts.
+async fn stays(directory: &Directory, log: &Log, told: &str, (to, expected): (&str, &str)) {
+    let until = Instant::now() + Duration::from_secs(60);
+    while !log.0.lock().unwrap().contains(told) {
+        assert!(Instant::now() < until, "the log does not tell {told}");
+        assert_eq!(resolved(directory, to).await, expected);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(resolved(directory, to).await, expected);
 }
 
 #[tokio::test]
@@ -142,12 +185,13 @@ async fn a_change_counts_within_seconds_and_a_mistake_does_not() {
         open(&path).await,
         Err(DirectoryError::UsersFile(UsersFileError::Wrong { line: 2, column: 17, .. }))
     ));
-    // Long enough for it to be read again.
-    tokio::time::sleep(Duration::from_millis(1200)).await;
-    assert_eq!(resolved(&directory, "bob@example.org").await, "alice@example.org");
+    let log = Log::default();
+    let listening = tracing::subscriber::set_default(log.clone());
+    let bob = ("bob@example.org", "alice@example.org");
+    stays(&directory, &log, "users:2:17:", bob).await;
     std::fs::remove_file(&path).unwrap();
-    tokio::time::sleep(Duration::from_millis(1200)).await;
-    assert_eq!(resolved(&directory, "bob@example.org").await, "alice@example.org");
+    stays(&directory, &log, "No such file", bob).await;
+    drop(listening);
     assert!(open(&path).await.is_err());
     // Mended.
     std::fs::write(&path, "alice@example.org:{PLAIN}x\ncarol@example.org:\n").unwrap();
