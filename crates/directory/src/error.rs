@@ -204,6 +204,7 @@ impl DirectoryError {
                 "The schema was changed by hand or belongs to another version; restore it, or update Gatepost."
                     .to_owned()
             }
+            Self::Sql(SqlError::HalfApplied { .. }) => "Do what the error says, then start again.".to_owned(),
             Self::Sql(error) if error.is_away() => {
                 "See whether the database runs, and whether [directory] url names the right host, user and password."
                     .to_owned()

@@ -50,6 +50,17 @@ pub enum SqlError {
     /// A migration cannot be applied.
     #[error("the schema cannot be brought up to date: {0}")]
     Migration(#[source] MigrateError),
+    /// A migration was begun and not ended, and cannot simply be run again.
+    #[error(
+        "migration {version} of the schema was interrupted: undo by hand what is there of it (or restore the \
+         database), then run DELETE FROM {table} WHERE version = {version}"
+    )]
+    HalfApplied {
+        /// The table of what was applied.
+        table: &'static str,
+        /// Which migration.
+        version: i64,
+    },
     /// Anything else: as a rule an error of ours in the text of a statement.
     #[error("the database refused a statement: {0}")]
     Failed(#[source] sqlx::Error),
@@ -95,7 +106,7 @@ impl SqlError {
         match self {
             Self::Full(_) => Class::DiskFull,
             Self::Away(_) | Self::Silent { .. } | Self::Conflict(_) | Self::Migration(_) | Self::Failed(_) => away,
-            Self::Setting(_) | Self::BadRow { .. } => away,
+            Self::Setting(_) | Self::BadRow { .. } | Self::HalfApplied { .. } => away,
             Self::Duplicate(_) | Self::Reference(_) | Self::Refused(_) => Class::Internal,
         }
     }

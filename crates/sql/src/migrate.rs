@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use sqlx::migrate::Migrator;
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::pool::PoolConnection;
 use sqlx::{AssertSqlSafe, MySql, MySqlPool};
+use tracing::warn;
 
 use crate::pool::Pools;
-use crate::{Engine, Pool, Row, SqlError};
+use crate::{Engine, Pool, Row, SqlError, args};
 
 /// How often SQLite is tried when another process migrates at the same time.
 const ATTEMPTS: u32 = 5;
@@ -15,6 +16,8 @@ const ATTEMPTS: u32 = 5;
 /// twice; it ends with its connection. A Galera cluster has no lock that holds
 /// on all its nodes and may refuse it, so there it is not taken.
 const LOCK: &str = "SELECT GET_LOCK(CONCAT('gatepost_migrations.', MD5(DATABASE())), 30)";
+/// How a migration says that it may be run again after it was interrupted.
+const REPEATABLE: &str = "-- Repeatable:";
 /// As long as `LOCK` waits.
 const LOCK_SECONDS: u64 = 30;
 
@@ -34,6 +37,11 @@ const LOCK_SECONDS: u64 = 30;
 ///
 /// A migration that was applied somewhere is never edited again; a `build.rs`
 /// with `cargo::rerun-if-changed=../../schema/…` notices new files.
+///
+/// MySQL commits each statement that changes a table by itself, so that whoever
+/// is killed in the middle of a migration leaves it half applied. One that says
+/// `-- Repeatable:` in a line of its own, since each of its statements may be run
+/// again, is then run again; of any other the error says what to do.
 #[derive(Debug)]
 pub struct Schema {
     table: &'static str,
@@ -62,8 +70,8 @@ impl Pool {
     /// # Errors
     ///
     /// [`SqlError::Migration`] where the database does not fit (changed by
-    /// hand, newer than this program, half applied), otherwise as any
-    /// statement.
+    /// hand, newer than this program), [`SqlError::HalfApplied`], otherwise as
+    /// any statement.
     pub async fn migrate(&self, schema: &Schema) -> Result<(), SqlError> {
         if self.is_up_to_date(schema).await? {
             return Ok(());
@@ -72,7 +80,11 @@ impl Pool {
             Pools::MySql(pool) => {
                 let cluster = self.is_cluster().await?;
                 let _held = if cluster { None } else { Some(lock(pool).await?) };
-                Ok(schema.mysql.run(pool).await?)
+                self.forget_interrupted(schema).await?;
+                match schema.mysql.run(pool).await {
+                    Err(MigrateError::Dirty(version)) => Err(SqlError::HalfApplied { table: schema.table, version }),
+                    done => Ok(done?),
+                }
             }
             Pools::Sqlite { writer, .. } => {
                 // A migration is one transaction here: whoever comes second
@@ -105,6 +117,29 @@ impl Pool {
         };
         let wanted = migrator.iter().map(|migration| (migration.version, migration.checksum.to_vec(), true));
         Ok(applied.into_iter().eq(wanted))
+    }
+
+    /// Of what was begun and may be run again nothing is known any more, so that
+    /// the migrator runs it. Whoever began it is not at it still: the lock is
+    /// ours, and a connection keeps it until its last statement ended. (In a
+    /// cluster two may be at it, which statements that may be repeated bear.)
+    async fn forget_interrupted(&self, schema: &Schema) -> Result<(), SqlError> {
+        let text = format!("SELECT version FROM {} WHERE success = FALSE", schema.table);
+        let begun = match self.fetch_all(AssertSqlSafe(text), &[], |row| row.int(0)).await {
+            // There is no such table yet.
+            Err(SqlError::Failed(_)) => return Ok(()),
+            begun => begun?,
+        };
+        for version in begun {
+            let ours = schema.mysql.iter().find(|migration| migration.version == version);
+            if !ours.is_some_and(|ours| ours.sql.as_str().lines().any(|line| line.starts_with(REPEATABLE))) {
+                continue;
+            }
+            warn!(table = schema.table, version, "a change of the schema was interrupted; it is made again");
+            let text = format!("DELETE FROM {} WHERE version = ? AND success = FALSE", schema.table);
+            self.execute(AssertSqlSafe(text), args![version]).await?;
+        }
+        Ok(())
     }
 
     async fn is_cluster(&self) -> Result<bool, SqlError> {

@@ -138,12 +138,56 @@ async fn migrations_do_not_meet() {
     }
     let pool = Pool::open(&Settings::new(url.clone())).unwrap();
     let done = pool.fetch_all("SELECT success FROM _one", &[], |row| row.int(0)).await.unwrap();
-    assert_eq!(done, [1]);
+    assert_eq!(done, [1, 1]);
     // The second set fails in the middle, since its tables are there already;
     // that is said, and the first set is not disturbed.
     let meets = migrate("_two").await.unwrap().unwrap_err();
     assert!(matches!(meets, SqlError::Migration(_)), "{meets}");
+    // The next one is told what to do.
+    let told = migrate("_two").await.unwrap().unwrap_err();
+    assert!(matches!(told, SqlError::HalfApplied { table: "_two", version: 1 }), "{told}");
+    assert!(told.to_string().contains("DELETE FROM _two WHERE version = 1"), "{told}");
     migrate("_one").await.unwrap().unwrap();
+}
+
+/// Killed between any two statements of the second migration, or before it was
+/// noted that all of them are there.
+#[tokio::test]
+async fn an_interrupted_migration_is_ended_by_the_next_start() {
+    let Some(url) = testkit::mariadb::database() else { return };
+    let pool = Pool::open(&Settings::new(url)).unwrap();
+    let schema = schema("_one");
+    pool.migrate(&schema).await.unwrap();
+    pool.execute("INSERT INTO domain (name) VALUES ('example.org')", &[]).await.unwrap();
+    pool.execute("INSERT INTO account (local, domain) VALUES ('a', 'example.org')", &[]).await.unwrap();
+    let insert =
+        "INSERT INTO app_password (local, domain, name, password, scope) VALUES ('a', 'example.org', ?, '', 'imap')";
+    let interrupted = "UPDATE _one SET success = FALSE WHERE version = 2";
+    let undone: [&[&'static str]; 4] = [
+        &[],
+        &["DROP TABLE recovery_code"],
+        &["DROP TABLE recovery_code", "DROP TABLE totp"],
+        &[
+            "DROP TABLE recovery_code",
+            "DROP TABLE totp",
+            "ALTER TABLE app_password DROP COLUMN scope, DROP COLUMN used",
+        ],
+    ];
+    for (statements, name) in undone.iter().zip(["1", "2", "3", "4"]) {
+        for &statement in statements.iter().chain([&interrupted]) {
+            pool.execute(statement, &[]).await.unwrap();
+        }
+        pool.migrate(&schema).await.unwrap();
+        pool.execute(insert, args![name]).await.unwrap();
+        for table in ["SELECT used FROM app_password", "SELECT id FROM recovery_code", "SELECT tries FROM totp"] {
+            pool.fetch_all(table, &[], |_| Ok(())).await.unwrap();
+        }
+    }
+    // What was there before is there still.
+    let kept = pool.fetch_all("SELECT name FROM app_password", &[], |row| Ok(row.text(0)?.to_owned())).await.unwrap();
+    assert_eq!(kept, ["1", "2", "3", "4"]);
+    let done = pool.fetch_all("SELECT success FROM _one ORDER BY version", &[], |row| row.int(0)).await.unwrap();
+    assert_eq!(done, [1, 1]);
 }
 
 /// A schema that is complete needs no right to change it.
