@@ -13,6 +13,7 @@ use axum::http::header::{ALLOW, CONTENT_TYPE};
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use mail::Address;
+use percent_encoding::percent_decode_str;
 use time::OffsetDateTime;
 
 use crate::asked::{Asked, Unread};
@@ -155,9 +156,7 @@ fn xml_answer(status: StatusCode, text: askama::Result<String>) -> Response {
 
 /// Where the XML is asked for. Nothing of the request stands in the answer.
 async fn json(shared: &Shared, uri: &Uri) -> Response {
-    let in_path = uri.path().rsplit('/').next().filter(|last| last.contains('@') || last.contains("%40"));
-    let in_path = in_path.and_then(|last| form_urlencoded::parse(last.as_bytes()).next().map(|(name, _)| name.into()));
-    let address = field(uri, "email").or(in_path).and_then(|address: String| Address::parse(&address).ok());
+    let address = field(uri, "email").or_else(|| in_path(uri)).and_then(|address| Address::parse(&address).ok());
     let Some(address) = address else {
         return json_error(
             StatusCode::BAD_REQUEST,
@@ -188,6 +187,13 @@ async fn json(shared: &Shared, uri: &Uri) -> Response {
     }
 }
 
+/// The address that stands behind the page's name. A path is no form: a plus
+/// sign, as in `anna+news`, means itself there (RFC 3986 §3.3).
+fn in_path(uri: &Uri) -> Option<String> {
+    let last = percent_decode_str(uri.path().rsplit('/').next()?).decode_utf8().ok()?;
+    last.contains('@').then(|| last.into_owned())
+}
+
 fn json_error(status: StatusCode, code: &str, message: &str) -> Response {
     json_answer(status, format!(r#"{{"ErrorCode":"{code}","ErrorMessage":"{message}"}}"#))
 }
@@ -199,6 +205,23 @@ fn json_answer(status: StatusCode, text: String) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_in_paths() {
+        let cases = [
+            ("/v1.0/anna+news@example.org", Some("anna+news@example.org")),
+            ("/v1.0/anna%2Bnews%40example.org", Some("anna+news@example.org")),
+            ("/v1.0/anna&b=c@example.org", Some("anna&b=c@example.org")),
+            ("/v1.0/%C3%A4@example.org", Some("ä@example.org")),
+            ("/v1.0/%FF@example.org", None),
+            ("/v1.0/", None),
+            ("/v1.0", None),
+        ];
+        for (path, expected) in cases {
+            let uri: Uri = format!("{JSON}{path}?Email=other").parse().unwrap();
+            assert_eq!(in_path(&uri).as_deref(), expected, "{path}");
+        }
+    }
 
     #[test]
     fn times() {

@@ -215,6 +215,7 @@ async fn outlook_is_told_where_to_ask() {
         ("?email=anna@example.org&protocol=autodiscoverv1&RedirectCount=1", 200, "\"Protocol\":\"AutodiscoverV1\""),
         ("/v1.0/anna@example.org?Protocol=AutodiscoverV1", 200, "\"Url\""),
         ("/v1.0/anna%40example.org?Protocol=AutodiscoverV1", 200, "\"Url\""),
+        ("/v1.0/anna+news@example.org?Protocol=AutodiscoverV1", 200, "\"Url\""),
         ("?Email=anna%40elsewhere.example&Protocol=AutodiscoverV1", 404, "UserNotFound"),
         ("?Email=anna%40example.org&Protocol=%22EWS", 400, "InvalidProtocol"),
         ("?Email=anna%40example.org", 400, "MandatoryParameterMissing"),
