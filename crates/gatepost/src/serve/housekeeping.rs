@@ -10,7 +10,7 @@ use login::Service;
 use metrics::gauge;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::accept::Doors;
 use super::logbook::Which;
@@ -34,6 +34,9 @@ const LOGINS: Duration = Duration::from_secs(60);
 /// How often old ones are forgotten.
 const OLD_LOGINS: Duration = Duration::from_secs(86_400);
 
+/// How long a task that an error of our own has ended stays away.
+const PAUSE: Duration = Duration::from_secs(10);
+
 /// How long a stop waits for what is under way.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -46,13 +49,15 @@ pub fn start(parts: &Parts, reloadable: &Reloadable, doors: &Doors, stopping: wa
         every(LOGINS, stopping.clone(), parts.clone(), |parts| async move { write_logins(&parts, Which::Due).await }),
         every(OLD_LOGINS, stopping.clone(), parts.clone(), |parts| async move { forget_logins(&parts).await }),
     ];
-    tasks.push(tokio::spawn(watching::tend(parts.store.clone(), stopping.clone())));
+    let (store, until) = (parts.store.clone(), stopping.clone());
+    tasks.push(lasting(PAUSE, stopping.clone(), move || watching::tend(store.clone(), until.clone())));
     if let Some(tls) = reloadable.tls() {
         tasks.push(every(certificates::LOOK, stopping.clone(), Arc::clone(tls), certificates::look));
     }
     tasks.extend(reloadable.orders().map(|orders| orders.keep(stopping.clone())));
     if let Some(scanner) = reloadable.scanner() {
-        tasks.push(tokio::spawn(watch_signatures(scanner.clone(), stopping.clone())));
+        let (watched, until) = (scanner.clone(), stopping.clone());
+        tasks.push(lasting(PAUSE, stopping.clone(), move || watch_signatures(watched.clone(), until.clone())));
         tasks.push(every(FIGURES, stopping, scanner.clone(), |scanner| async move { show(&scanner) }));
     }
     Housekeeping(tasks)
@@ -86,18 +91,81 @@ where
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                _ = ticks.tick() => guarded(work(with.clone())).await,
+                _ = ticks.tick() => {
+                    guarded(work(with.clone())).await;
+                }
                 _ = stopping.changed() => return,
             }
         }
     })
 }
 
+/// Rounds of work that takes long: one that is under way is left when the
+/// server stops.
+pub(super) fn rounds<F, W>(period: Duration, mut stopping: watch::Receiver<bool>, work: W) -> JoinHandle<()>
+where
+    F: Future<Output = ()> + Send + 'static,
+    W: Fn() -> F + Send + Sync + 'static,
+{
+    tokio::spawn(async move {
+        let mut ticks = interval(period);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let going = async {
+            loop {
+                ticks.tick().await;
+                guarded(work()).await;
+            }
+        };
+        tokio::select! {
+            () = going => {}
+            _ = stopping.changed() => {}
+        }
+    })
+}
+
+/// One piece of work that ends when the server stops, or gives up by itself.
+/// After an error of our own it begins anew.
+fn lasting<F, W>(pause: Duration, mut stopping: watch::Receiver<bool>, work: W) -> JoinHandle<()>
+where
+    F: Future<Output = ()> + Send + 'static,
+    W: Fn() -> F + Send + Sync + 'static,
+{
+    tokio::spawn(async move {
+        while guarded(work()).await == Ended::ByAnError {
+            tokio::select! {
+                () = sleep(pause) => {}
+                _ = stopping.changed() => return,
+            }
+        }
+    })
+}
+
+/// How work came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    ByItself,
+    ByAnError,
+}
+
 /// An error of our own ends this round, not all that come after it.
-async fn guarded(work: impl Future<Output = ()> + Send + 'static) {
-    if let Err(error) = tokio::spawn(work).await {
-        tracing::error!(%error, "an error of our own ended a task beside the connections");
-        figures::incident();
+async fn guarded(work: impl Future<Output = ()> + Send + 'static) -> Ended {
+    let mut task = Left(tokio::spawn(work));
+    match (&mut task.0).await {
+        Ok(()) => Ended::ByItself,
+        Err(error) => {
+            tracing::error!(%error, "an error of our own ended a task beside the connections");
+            figures::incident();
+            Ended::ByAnError
+        }
+    }
+}
+
+/// Work that is given up when nobody waits for it any more.
+struct Left(JoinHandle<()>);
+
+impl Drop for Left {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 
@@ -194,5 +262,60 @@ mod tests {
         tokio::time::timeout(Duration::from_secs(10), later).await.unwrap();
         stop.send(true).unwrap();
         task.await.unwrap();
+    }
+
+    /// Says when it is dropped.
+    struct Held(Arc<AtomicUsize>);
+
+    impl Drop for Held {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    async fn until(count: &AtomicUsize, expected: usize) {
+        let counted = async {
+            while count.load(Ordering::Relaxed) < expected {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), counted).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_long_round_may_fail_and_is_left_at_the_end() {
+        let (begun, dropped) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (stop, stopping) = watch::channel(false);
+        let (count, ends) = (Arc::clone(&begun), Arc::clone(&dropped));
+        let task = rounds(Duration::from_millis(1), stopping, move || {
+            let (count, held) = (Arc::clone(&count), Held(Arc::clone(&ends)));
+            async move {
+                let _held = held;
+                assert!(count.fetch_add(1, Ordering::Relaxed) != 0, "the first round fails");
+                std::future::pending::<()>().await;
+            }
+        });
+        until(&begun, 2).await;
+        stop.send(true).unwrap();
+        task.await.unwrap();
+        until(&dropped, 2).await;
+    }
+
+    #[tokio::test]
+    async fn what_lasts_begins_anew_after_an_error_and_not_when_it_gave_up() {
+        let begun = Arc::new(AtomicUsize::new(0));
+        let (_stop, stopping) = watch::channel(false);
+        let count = Arc::clone(&begun);
+        let task = lasting(Duration::from_millis(1), stopping, move || {
+            let count = Arc::clone(&count);
+            async move { assert!(count.fetch_add(1, Ordering::Relaxed) >= 2, "it fails twice") }
+        });
+        tokio::time::timeout(Duration::from_secs(30), task).await.unwrap().unwrap();
+        assert_eq!(begun.load(Ordering::Relaxed), 3);
+        // A stop ends the pause.
+        let (stop, stopping) = watch::channel(false);
+        let task = lasting(Duration::from_secs(86_400), stopping, || async { panic!("it fails") });
+        stop.send(true).unwrap();
+        tokio::time::timeout(Duration::from_secs(30), task).await.unwrap().unwrap();
     }
 }

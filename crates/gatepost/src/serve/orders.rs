@@ -12,8 +12,8 @@ use time::OffsetDateTime;
 use tls::ServerTls;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{MissedTickBehavior, interval};
 
+use super::housekeeping::rounds;
 use crate::config::{Config, Prefix};
 use crate::metrics as names;
 
@@ -58,21 +58,11 @@ impl Orders {
 
     /// Orders what is due until the server stops. An order under way is left
     /// then; it is noted as one that has failed.
-    pub fn keep(self: &Arc<Self>, mut stopping: watch::Receiver<bool>) -> JoinHandle<()> {
+    pub fn keep(self: &Arc<Self>, stopping: watch::Receiver<bool>) -> JoinHandle<()> {
         let orders = Arc::clone(self);
-        tokio::spawn(async move {
-            let mut rounds = interval(ROUND);
-            rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            let work = async {
-                loop {
-                    rounds.tick().await;
-                    orders.round().await;
-                }
-            };
-            tokio::select! {
-                () = work => {}
-                _ = stopping.changed() => {}
-            }
+        rounds(ROUND, stopping, move || {
+            let orders = Arc::clone(&orders);
+            async move { orders.round().await }
         })
     }
 
