@@ -48,14 +48,16 @@ pub struct LastLogin {
 }
 
 impl Index {
-    /// Adds what happened, many in one transaction.
+    /// Adds what happened, many in one transaction, and takes out of the list
+    /// what is written: it counts, and would count twice if it came again.
     ///
     /// # Errors
     ///
-    /// As any statement; earlier pieces are then done.
-    pub async fn note_logins(&self, notes: &[LoginNote], now: i64) -> Result<(), IndexError> {
+    /// As any statement; what is not written is still in the list then.
+    pub async fn note_logins(&self, notes: &mut Vec<LoginNote>, now: i64) -> Result<(), IndexError> {
         self.ready().await?;
-        for piece in notes.chunks(MAX_LIST) {
+        while let Some(piece) = notes.chunks(MAX_LIST).next() {
+            let many = piece.len();
             retry(|| async {
                 let mut tx = self.pool.begin().await?;
                 for note in piece {
@@ -64,6 +66,7 @@ impl Index {
                 tx.commit().await
             })
             .await?;
+            notes.drain(..many);
         }
         Ok(())
     }

@@ -106,14 +106,13 @@ impl Logbook {
     async fn write_now(&self, index: &Index, which: Which, now: (Instant, SystemTime)) -> Result<(), IndexError> {
         let (now, time) = now;
         let _one = self.writing.lock().await;
-        let notes = self.take(&which, now);
+        let mut notes = self.take(&which, now);
         if notes.is_empty() {
             return Ok(());
         }
-        let written = index.note_logins(&notes, seconds(time)).await;
-        if written.is_err() {
-            self.put_back(notes);
-        }
+        let written = index.note_logins(&mut notes, seconds(time)).await;
+        // What is written is no longer among them.
+        self.put_back(notes);
         written
     }
 
@@ -213,7 +212,7 @@ mod tests {
         book: Arc<Logbook>,
         index: Index,
         start: Instant,
-        _folder: tempfile::TempDir,
+        folder: tempfile::TempDir,
     }
 
     fn alice() -> Address {
@@ -229,7 +228,7 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let url = format!("sqlite:{}", folder.path().join("i.db").display());
             let index = Index::open(sql::Pool::open(&sql::Settings::new(url)).unwrap(), 1);
-            Self { book: Arc::default(), index, start: Instant::now(), _folder: folder }
+            Self { book: Arc::default(), index, start: Instant::now(), folder }
         }
 
         fn attempt(&self, verdict: Verdict, minute: u64) {
@@ -322,6 +321,25 @@ mod tests {
         world.attempt(Verdict::Refused, 1);
         world.write(Which::Due, 1).await;
         assert_eq!(world.known().await, Some((None, 2)));
+    }
+
+    #[tokio::test]
+    async fn what_was_written_before_an_error_is_not_counted_again() {
+        let world = World::new();
+        let many: Vec<Address> = (0..700).map(|n| format!("u{n}@example.org").parse().unwrap()).collect();
+        many.iter().for_each(|address| world.attempt_at(address, Verdict::Refused, 0));
+        assert_eq!(world.known().await, None, "the table is made");
+        let url = format!("sqlite:{}", world.folder.path().join("i.db").display());
+        let pool = sql::Pool::open(&sql::Settings::new(url)).unwrap();
+        let full = "CREATE TRIGGER full BEFORE INSERT ON last_login WHEN (SELECT count(*) FROM last_login) >= 600 \
+             BEGIN SELECT RAISE(ABORT, 'full'); END";
+        pool.execute(full, sql::args![]).await.unwrap();
+        assert!(world.book.write(&world.index, Which::Due, (world.start, time(0))).await.is_err());
+        pool.execute("DROP TRIGGER full", sql::args![]).await.unwrap();
+        world.write(Which::Due, 0).await;
+        for address in &many {
+            assert_eq!(world.known_of(address).await, Some((None, 1)), "{address}");
+        }
     }
 
     #[test]
