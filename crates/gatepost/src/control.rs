@@ -19,8 +19,10 @@ use tokio::net::UnixStream;
 pub const MAX: usize = 16 << 10;
 /// The longest answer, in bytes.
 pub const MAX_ANSWER: usize = 4 << 20;
-/// The most sessions in one answer.
+/// The most sessions in one answer, which has fewer where it would be too long.
 pub const MAX_SESSIONS: usize = 2000;
+/// More bytes than an answer has around the list of sessions.
+const AROUND: usize = 1 << 10;
 
 /// What a command asks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,7 +72,7 @@ pub enum Answer {
 /// Who is logged in, sorted by address, protocol and time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sessions {
-    /// The first [`MAX_SESSIONS`].
+    /// The first [`MAX_SESSIONS`], or as many as [`MAX_ANSWER`] has room for.
     pub sessions: Vec<Session>,
     /// How many there are in all.
     pub total: usize,
@@ -103,6 +105,20 @@ pub struct Session {
     pub client: Option<String>,
     /// Bytes of answers since the login.
     pub bytes_sent: u64,
+}
+
+impl Sessions {
+    /// The first of all sessions, as many as an answer has room for: folders and
+    /// programs call themselves what they like.
+    #[must_use]
+    pub fn first_of(all: impl ExactSizeIterator<Item = Session>) -> Self {
+        let (total, mut room) = (all.len(), MAX_ANSWER - AROUND);
+        let fits = |session: &Session| {
+            let bytes = serde_json::to_vec(session).map_or(usize::MAX, |bytes| bytes.len().saturating_add(1));
+            room.checked_sub(bytes).map(|left| room = left).is_some()
+        };
+        Self { sessions: all.take(MAX_SESSIONS).take_while(fits).collect(), total }
+    }
 }
 
 /// What came of a scan, and by what.
@@ -234,4 +250,47 @@ async fn receive_all(mut stream: UnixStream) -> io::Result<Answer> {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
     Ok(serde_json::from_slice(&bytes)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session(folder: &str) -> Session {
+        Session {
+            address: "alice@example.org".to_owned(),
+            protocol: "imap".to_owned(),
+            login: "password".to_owned(),
+            from: "192.0.2.1".to_owned(),
+            since: "2026-01-31T12:00:00Z".to_owned(),
+            heard: "2026-01-31T12:10:00Z".to_owned(),
+            quiet_seconds: 65,
+            busy: false,
+            command: "IDLE".to_owned(),
+            folder: Some(folder.to_owned()),
+            client: None,
+            bytes_sent: 2048,
+        }
+    }
+
+    #[tokio::test]
+    async fn as_many_sessions_are_sent_as_there_is_room_for() {
+        // A quotation mark takes two bytes.
+        let cases = [
+            ("INBOX".to_owned(), 3, 3..=3),
+            ("INBOX".to_owned(), 2500, MAX_SESSIONS..=MAX_SESSIONS),
+            ("x".repeat(4000), 2500, 900..=1100),
+            ("\"".repeat(4000), 1500, 450..=550),
+            ("x".repeat(MAX_ANSWER), 2, 0..=0),
+        ];
+        for (folder, total, expected) in cases {
+            let found = Sessions::first_of(vec![session(&folder); total].into_iter());
+            assert!(expected.contains(&found.sessions.len()) && found.total == total, "{}", found.sessions.len());
+            let (mut here, there) = UnixStream::pair().unwrap();
+            let said = Answer::Sessions(found);
+            let (sent, received) = tokio::join!(answer(&mut here, &said), receive_all(there));
+            sent.unwrap();
+            assert!(received.unwrap() == said);
+        }
+    }
 }

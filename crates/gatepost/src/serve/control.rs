@@ -19,7 +19,7 @@ use mail::{Address, Domain};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -27,10 +27,12 @@ use super::logbook::{Logbook, Which};
 use super::orders::Orders;
 use super::site::Sites;
 use crate::commands::scan;
-use crate::control::{self, Answer, MAX_SESSIONS, Ordered, Question, Session, Sessions, path, receive};
+use crate::control::{self, Answer, Ordered, Question, Session, Sessions, path, receive};
 
 /// Questions at a time; further ones wait.
 const AT_A_TIME: usize = 8;
+/// Orders at a time, which take minutes; further ones are refused.
+const ORDERS_AT_A_TIME: usize = 8;
 /// How long a command may take to say what it wants, or to hear the answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long writing last logins may keep who asks about an account.
@@ -96,17 +98,51 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
+/// How many are answered at a time.
+struct Places {
+    questions: Arc<Semaphore>,
+    orders: Arc<Semaphore>,
+}
+
+/// One of them.
+struct Place {
+    held: OwnedSemaphorePermit,
+    orders: Arc<Semaphore>,
+}
+
+impl Places {
+    fn new() -> Self {
+        let (questions, orders) = (Semaphore::new(AT_A_TIME), Semaphore::new(ORDERS_AT_A_TIME));
+        Self { questions: Arc::new(questions), orders: Arc::new(orders) }
+    }
+
+    async fn next(&self) -> Option<Place> {
+        let held = Arc::clone(&self.questions).acquire_owned().await.ok()?;
+        Some(Place { held, orders: Arc::clone(&self.orders) })
+    }
+}
+
+impl Place {
+    /// A place that this question may take as long as it needs: an order keeps
+    /// nobody waiting who asks for less. `None` where too many are under way.
+    fn to_answer(self, question: &Question) -> Option<OwnedSemaphorePermit> {
+        match question {
+            Question::Order { .. } => self.orders.try_acquire_owned().ok(),
+            Question::Scan { .. } | Question::Sessions { .. } | Question::End { .. } => Some(self.held),
+        }
+    }
+}
+
 async fn accept(listener: UnixListener, server: Server) {
-    let places = Arc::new(Semaphore::new(AT_A_TIME));
-    while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+    let places = Places::new();
+    while let Some(place) = places.next().await {
         match listener.accept().await {
             Ok((mut stream, _)) => {
                 let server = server.clone();
                 tokio::spawn(async move {
-                    if let Err(error) = converse(&mut stream, &server).await {
+                    if let Err(error) = converse(&mut stream, &server, place).await {
                         tracing::debug!(%error, "a command was not answered");
                     }
-                    drop(place);
                 });
             }
             Err(error) => {
@@ -117,14 +153,16 @@ async fn accept(listener: UnixListener, server: Server) {
     }
 }
 
-async fn converse(stream: &mut UnixStream, server: &Server) -> io::Result<()> {
+async fn converse(stream: &mut UnixStream, server: &Server, place: Place) -> io::Result<()> {
     // The folder keeps others out, and so does this.
     let asker = stream.peer_cred()?.uid();
     if asker != 0 && asker != rustix::process::geteuid().as_raw() {
         return Err(io::ErrorKind::PermissionDenied.into());
     }
     let (question, file) = timeout(PATIENCE, receive(stream)).await??;
+    let place = place.to_answer(&question);
     let answer = match (question, file) {
+        _ if place.is_none() => Answer::Failed("too many orders are under way; try again later".to_owned()),
         (Question::Order { name }, _) => server.order(&name).await,
         (Question::Scan { length, sha256 }, Some(file)) => server.scan(length, sha256, file).await,
         (Question::Scan { .. }, None) => Answer::Failed("there is no file to scan".to_owned()),
@@ -159,9 +197,7 @@ impl Server {
 
     fn sessions(&self, of: Option<&Address>) -> Answer {
         let (now, all) = (SystemTime::now(), self.gate.sessions(of));
-        let total = all.len();
-        let sessions = all.iter().take(MAX_SESSIONS).map(|session| shown(session, now)).collect();
-        Answer::Sessions(Sessions { sessions, total })
+        Answer::Sessions(Sessions::first_of(all.iter().map(|session| shown(session, now))))
     }
 
     /// Who asks about one account looks at its last logins next.
@@ -225,5 +261,27 @@ fn shown(session: &access::Session, now: SystemTime) -> Session {
         folder: session.folder.clone(),
         client: session.client.as_ref().map(ToString::to_string),
         bytes_sent: session.sent,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn orders_keep_nobody_else_waiting() {
+        let (places, order) = (Places::new(), Question::Order { name: "mail.example.org".to_owned() });
+        let mut orders = Vec::new();
+        for _ in 0..ORDERS_AT_A_TIME {
+            orders.push(places.next().await.unwrap().to_answer(&order).unwrap());
+        }
+        assert_eq!(places.questions.available_permits(), AT_A_TIME);
+        assert!(places.next().await.unwrap().to_answer(&order).is_none());
+        assert_eq!(places.questions.available_permits(), AT_A_TIME, "who is refused holds nothing");
+        let asked = places.next().await.unwrap().to_answer(&Question::Sessions { address: None });
+        assert!(asked.is_some());
+        assert_eq!(places.questions.available_permits(), AT_A_TIME - 1);
+        orders.pop();
+        assert!(places.next().await.unwrap().to_answer(&order).is_some());
     }
 }
