@@ -124,7 +124,7 @@ async fn listed(config: &Config) -> Result<Vec<Listed>, Failure> {
     };
     let domains: Vec<Domain> = domains.iter().filter_map(|host| host.domain().cloned()).collect();
     let names = wanted(&config.acme.names, &config.tls.prefixes, &domains);
-    Ok(acme::list(&config.acme_folder(), &names, &config.acme.directory, SystemTime::now())?)
+    Ok(acme::list(&config.acme_folder(), &names.names, &config.acme.directory, SystemTime::now())?)
 }
 
 impl Shown {

@@ -1,7 +1,9 @@
 //! Certificates that we order: which names, when they are looked at, and what
 //! the log, the figures and the listeners hear of it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use acme::{AcmeError, Answers, Keeper, Outcome};
@@ -20,7 +22,7 @@ use crate::metrics as names;
 /// How often what is due is looked for; one order is made each time.
 const ROUND: Duration = Duration::from_secs(60);
 /// The most names that are kept.
-const MAX_NAMES: usize = 5000;
+pub(crate) const MAX_NAMES: usize = 5000;
 
 /// Everything that an order needs of the server.
 pub struct Orders {
@@ -29,6 +31,17 @@ pub struct Orders {
     prefixes: Vec<Prefix>,
     directory: Arc<Directory>,
     tls: Arc<ServerTls>,
+    /// How many names were left out in the round before, which is told once.
+    left_out: AtomicUsize,
+}
+
+/// The names that are to have a certificate, each once.
+#[derive(Debug, Default)]
+pub(crate) struct Wanted {
+    /// So many as are kept up.
+    pub(crate) names: Vec<Domain>,
+    /// How many there are beyond that.
+    pub(crate) left_out: usize,
 }
 
 impl Orders {
@@ -47,7 +60,7 @@ impl Orders {
         };
         let (names, prefixes) = (config.acme.names.clone(), config.tls.prefixes.clone());
         let (directory, tls) = (Arc::clone(directory), Arc::clone(tls));
-        Some(Arc::new(Self { keeper, names, prefixes, directory, tls }))
+        Some(Arc::new(Self { keeper, names, prefixes, directory, tls, left_out: AtomicUsize::new(0) }))
     }
 
     /// What the listeners are to answer.
@@ -67,7 +80,11 @@ impl Orders {
     }
 
     async fn round(&self) {
-        for outcome in self.keeper.round(&self.wanted().await, &SystemTime::now).await {
+        let Wanted { names, left_out } = self.all_wanted().await;
+        if left_out > self.left_out.swap(left_out, Ordering::Relaxed) {
+            tracing::warn!(left_out, most = MAX_NAMES, "there are more names than certificates are ordered for");
+        }
+        for outcome in self.keeper.round(&names, &SystemTime::now).await {
             self.settle(&outcome, SystemTime::now()).await;
         }
     }
@@ -81,6 +98,10 @@ impl Orders {
 
     /// The names that are to have a certificate.
     pub async fn wanted(&self) -> Vec<Domain> {
+        self.all_wanted().await.names
+    }
+
+    async fn all_wanted(&self) -> Wanted {
         let domains = match self.prefixes.is_empty() {
             true => Vec::new(),
             false => Arc::clone(&self.directory).active_domains().await.unwrap_or_else(|error| {
@@ -132,13 +153,17 @@ impl Orders {
 }
 
 /// The configured names, and those of each hosted domain.
-pub(crate) fn wanted(names: &[Domain], prefixes: &[Prefix], domains: &[Domain]) -> Vec<Domain> {
+pub(crate) fn wanted(names: &[Domain], prefixes: &[Prefix], domains: &[Domain]) -> Wanted {
     let hosted = domains.iter().flat_map(|domain| prefixes.iter().filter_map(|prefix| prefix.of(domain)));
-    let mut wanted: Vec<Domain> = Vec::new();
-    let mut seen = std::collections::HashSet::new();
-    for name in names.iter().cloned().chain(hosted).take(MAX_NAMES) {
-        if seen.insert(name.clone()) {
-            wanted.push(name);
+    let mut wanted = Wanted::default();
+    let mut seen = HashSet::new();
+    for name in names.iter().cloned().chain(hosted) {
+        if !seen.insert(name.clone()) {
+            continue;
+        }
+        match wanted.names.len() < MAX_NAMES {
+            true => wanted.names.push(name),
+            false => wanted.left_out += 1,
         }
     }
     wanted
@@ -165,8 +190,20 @@ mod tests {
         let domain = |name: &str| Domain::parse(name).unwrap();
         let domains = [domain("example.org"), domain("example.net")];
         let names = wanted(&config.acme.names, &config.tls.prefixes, &domains);
-        let names: Vec<_> = names.iter().map(Domain::as_str).collect();
+        let names: Vec<_> = names.names.iter().map(Domain::as_str).collect();
         assert_eq!(names, ["mail.example.org", "mta-sts.example.org", "mail.example.net", "mta-sts.example.net"]);
+    }
+
+    #[test]
+    fn what_is_too_much_is_counted_without_duplicates() {
+        let number = |number: usize| Domain::parse(&format!("n{number}.example")).unwrap();
+        let twice: Vec<Domain> = (0..MAX_NAMES * 2).map(|at| number(at / 2)).collect();
+        let all = wanted(&twice, &[], &[]);
+        assert_eq!((all.names.len(), all.left_out), (MAX_NAMES, 0));
+        assert_eq!(all.names.last(), Some(&number(MAX_NAMES - 1)));
+        let more: Vec<Domain> = (0..MAX_NAMES + 2).chain(0..MAX_NAMES + 2).map(number).collect();
+        let all = wanted(&more, &[], &[]);
+        assert_eq!((all.names.len(), all.left_out), (MAX_NAMES, 2));
     }
 
     #[test]

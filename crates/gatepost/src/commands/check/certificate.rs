@@ -9,7 +9,7 @@ use tls::{CertFiles, CertificateInfo, HostName, Maker, ServerTls, Sources, TlsEr
 
 use super::Finding;
 use crate::config::Config;
-use crate::serve::orders::wanted;
+use crate::serve::orders::{MAX_NAMES, Wanted, wanted};
 
 const NAME: &str = "certificate";
 /// Of those beside the one in `[tls]`.
@@ -33,11 +33,13 @@ pub(super) fn check(config: &Config, now: SystemTime) -> Vec<Finding> {
 }
 
 /// How orders of certificates go; none where nothing is ordered.
-pub(super) async fn orders(config: &Config, now: SystemTime) -> Option<Finding> {
-    config.acme.agreed.then_some(())?;
+pub(super) async fn orders(config: &Config, now: SystemTime) -> Vec<Finding> {
+    if !config.acme.agreed {
+        return Vec::new();
+    }
     if let Some(file) = config.acme.ca_file.as_ref().filter(|file| !file.is_file()) {
         let message = format!("{}: there is no such file, so nothing is ordered", file.display());
-        return Some(Finding::fail(ORDERS, message, "correct [acme] ca_file, or leave it out"));
+        return vec![Finding::fail(ORDERS, message, "correct [acme] ca_file, or leave it out")];
     }
     let domains = match config.tls.prefixes.is_empty() {
         true => Vec::new(),
@@ -45,10 +47,17 @@ pub(super) async fn orders(config: &Config, now: SystemTime) -> Option<Finding> 
     };
     let domains: Vec<Domain> = domains.iter().filter_map(HostName::domain).cloned().collect();
     let wanted = wanted(&config.acme.names, &config.tls.prefixes, &domains);
-    Some(match acme::list(&config.acme_folder(), &wanted, &config.acme.directory, now) {
+    let mut findings: Vec<Finding> = too_many(&wanted).into_iter().collect();
+    findings.push(match acme::list(&config.acme_folder(), &wanted.names, &config.acme.directory, now) {
         Ok(listed) => ordered(&listed, now),
         Err(error) => Finding::warn(ORDERS, error.to_string(), "run it as the server's user, or as root"),
-    })
+    });
+    findings
+}
+
+fn too_many(Wanted { left_out, .. }: &Wanted) -> Option<Finding> {
+    let message = format!("{} beyond {MAX_NAMES} get no certificate", super::counted(*left_out, "name"));
+    (*left_out > 0).then(|| Finding::warn(ORDERS, message, "leave out some of [tls] prefixes or [acme] names"))
 }
 
 fn ordered(listed: &[Listed], now: SystemTime) -> Finding {
@@ -261,6 +270,14 @@ mod tests {
             let finding = ordered(&[listed], day(0));
             assert!(finding.status == status && finding.message.contains(said), "{finding:?}");
         }
+    }
+
+    #[test]
+    fn names_that_are_left_out_are_told() {
+        let said = |left_out| too_many(&Wanted { names: Vec::new(), left_out });
+        assert!(said(0).is_none());
+        let said = said(3).unwrap();
+        assert!(said.status == Status::Warn && said.message.starts_with("3 names beyond 5000"), "{said:?}");
     }
 
     #[test]
