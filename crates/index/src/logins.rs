@@ -84,6 +84,18 @@ impl Index {
         Ok(self.pool.fetch_all(text, args![address.as_str(), account], read).await?)
     }
 
+    /// Forgets what is known of an account with this number in the directory.
+    ///
+    /// # Errors
+    ///
+    /// As any statement.
+    pub async fn forget_logins_of(&self, address: &Address, account: i64) -> Result<(), IndexError> {
+        self.ready().await?;
+        let (text, address) = ("DELETE FROM last_login WHERE address = ? AND account = ?", address.normal());
+        retry(|| async { self.pool.execute(text, args![address.as_str(), account]).await }).await?;
+        Ok(())
+    }
+
     /// Forgets what was noted before this time.
     ///
     /// # Errors

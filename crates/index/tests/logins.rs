@@ -85,3 +85,20 @@ async fn each_account_and_door_has_its_own() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn who_is_removed_is_forgotten() {
+    both(|index, _| async move {
+        let bob = Address::parse("bob@example.org").unwrap();
+        let seen = seen(NOW, "192.0.2.0/24");
+        let entry = |address, service| LoginNote { address, succeeded: seen.clone(), ..note(1, service) };
+        let mut notes = vec![entry(alice(), "imap"), entry(alice(), "pop3"), entry(bob.clone(), "imap")];
+        index.note_logins(&mut notes, NOW).await.unwrap();
+        index.forget_logins_of(&alice(), 2).await.unwrap();
+        assert_eq!(index.last_logins(&alice(), 1).await.unwrap().len(), 2, "another had the address before");
+        index.forget_logins_of(&alice(), 1).await.unwrap();
+        assert_eq!(index.last_logins(&alice(), 1).await.unwrap(), []);
+        assert_eq!(index.last_logins(&bob, 1).await.unwrap().len(), 1);
+    })
+    .await;
+}

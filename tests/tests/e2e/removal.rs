@@ -9,7 +9,7 @@ use testkit::mariadb;
 use testkit::server::{Server, Setup};
 
 use crate::delivery::messages;
-use crate::house::{Imap, ends_ok, plain, prepared, reply, say, within};
+use crate::house::{Imap, ends_ok, eventually, plain, prepared, reply, say, within};
 use crate::smtp::{Client, mail};
 
 const ALICE: &str = "alice@example.org";
@@ -47,6 +47,14 @@ fn where_it_went(server: &Server, user: &str) -> PathBuf {
     removed["mail"]["path"].as_str().unwrap().into()
 }
 
+/// How many doors the index knows logins of; asking has them written.
+fn logins(server: &Server) -> String {
+    let _ = server.gatepost(&["user", "show", ALICE], "");
+    let database = server.path("data/index.db").display().to_string();
+    let count = format!("SELECT count(*) FROM last_login WHERE address = '{ALICE}'");
+    command::run("sqlite3", &["-cmd", ".timeout 10000", &database, &count], b"").ok().trim().to_owned()
+}
+
 #[test]
 fn the_mail_is_moved_away_and_can_be_given_back() {
     let server = Server::start(Setup::default());
@@ -59,7 +67,9 @@ fn the_mail_is_moved_away_and_can_be_given_back() {
     let shown = json(&server.ok(&["--json", "user", "show", ALICE], ""));
     assert_eq!(Path::new(shown["maildir"].as_str().unwrap()), server.maildir(ALICE));
 
+    eventually("the login is written", || logins(&server) == "1");
     let path = where_it_went(&server, ALICE);
+    assert_eq!(logins(&server), "0", "the next owner sees no login of this one");
     assert!(path.starts_with(server.path("mail/.removed")), "{path:?}");
     assert_eq!(messages(&path.join("Maildir")).len(), 2);
     assert!(!server.maildir(ALICE).exists());

@@ -10,6 +10,7 @@ use mailbox::AccountKey;
 use serde::Serialize;
 
 use crate::commands::known::{self, DIRECTORY, Known};
+use crate::commands::sessions;
 use crate::commands::table::told;
 use crate::config::Config;
 use crate::output::{Exit, Failure, Format, Output, Row};
@@ -30,7 +31,10 @@ pub(super) async fn remove(
     // The row goes first: mail that comes meanwhile is refused rather than put
     // into a folder that goes away.
     let account = directory.remove_account(address).await.map_err(|error| told(&error))?;
-    let removed = Removed::of(&account, config, away(config, &account.identity()).await);
+    // What a running server noted of its logins is written now, rather than
+    // after they are forgotten.
+    let _ = sessions::of(Some(&account.address), config).await;
+    let removed = Removed::of(&account, config, away(config, &account.identity(), Some(&account)).await);
     match &removed.mail {
         Mail::NotMoved { exit, why } => Err(not_moved(&removed.address, *exit, why)),
         _ if out.format() == Format::Json => out.json(&removed),
@@ -61,7 +65,7 @@ pub(super) async fn orphans(
     let chosen = wanted.iter().map(one).collect::<Result<Vec<_>, _>>()?;
     let mut moved = Vec::with_capacity(chosen.len());
     for known in chosen {
-        let mail = Mail::of(config, away(config, &known.foreign_key).await);
+        let mail = Mail::of(config, away(config, &known.foreign_key, None).await);
         if let Mail::NotMoved { exit, why } = &mail {
             return Err(not_moved(&known.address, *exit, why));
         }
@@ -74,12 +78,18 @@ pub(super) async fn orphans(
 }
 
 /// Moves the mail of an account that the directory has no more; also while a
-/// server runs, which notices it.
-async fn away(config: &Config, identity: &str) -> Result<Option<i64>, Failure> {
+/// server runs, which notices it. When somebody logged in is forgotten where
+/// the account is known: who has the address next may get the same number.
+async fn away(config: &Config, identity: &str, account: Option<&Account>) -> Result<Option<i64>, Failure> {
     mount::check(config).await?;
     let parts = open::open(config).await?;
     let key = AccountKey { source: DIRECTORY, foreign_key: identity.to_owned() };
     let moved = parts.store.remove_account(&key).await;
+    if let Some(account) = account
+        && let Err(error) = parts.index.forget_logins_of(&account.address, account.key.as_i64()).await
+    {
+        tracing::debug!(%error, "last logins of who is removed are not forgotten");
+    }
     parts.directory.close().await;
     parts.store.index().close().await;
     Ok(moved?.map(|id| id.number()))
