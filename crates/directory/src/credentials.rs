@@ -110,6 +110,19 @@ impl Directory {
         ask!(self.source, verify(whose, password))
     }
 
+    /// Asks for nobody's password what [`Directory::verify`] asks for
+    /// somebody's, so that the time of the answer does not tell who is there.
+    ///
+    /// # Errors
+    ///
+    /// As [`Directory::verify`].
+    pub async fn verify_nobody(&self, password: &Secret) -> Result<(), DirectoryError> {
+        if password.is_empty() {
+            return Ok(());
+        }
+        ask!(self.source, verify_nobody(password))
+    }
+
     /// Puts a new password in the place of the old one where whoever keeps it
     /// hashes it.
     ///

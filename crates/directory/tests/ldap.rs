@@ -157,6 +157,30 @@ async fn a_password_is_verified_by_a_bind_and_changed_by_its_owner() {
     assert!(!verify(&bob, "other").await);
 }
 
+/// By an attribute that says so: no password, so that sessions end; mail goes on.
+#[tokio::test]
+async fn a_lock_ends_what_the_password_opened() {
+    let Some(server) = Server::start() else { return };
+    for verification in [Verification::Bind, Verification::Hash] {
+        let directory = open(settings(&server, verification)).await.unwrap();
+        let before = credentials(&directory, "alice@example.org").await;
+        assert!(before.hash.is_some());
+        let change = "dn: uid=alice,dc=example,dc=org\nchangetype: modify\n";
+        server.change(&format!("{change}replace: pwdAccountLockedTime\npwdAccountLockedTime: 000001010000Z\n"));
+        let locked = credentials(&directory, "alice@example.org").await;
+        assert_eq!((locked.hash, locked.active), (None, true), "{verification:?}");
+        assert!(!directory.verify(&before, &Secret::from("password of alice")).await.unwrap());
+        assert_eq!(resolved(&directory, "alice@example.org").await, "alice@example.org");
+        // Too many wrong passwords lock out, and end nothing.
+        server.change(&format!("{change}replace: pwdAccountLockedTime\npwdAccountLockedTime: 20200102030405Z\n"));
+        assert!(credentials(&directory, "alice@example.org").await.hash.is_some());
+    }
+    let directory = open(settings(&server, Verification::Bind)).await.unwrap();
+    directory.verify_nobody(&Secret::from("x")).await.unwrap();
+    server.kill();
+    assert!(directory.verify_nobody(&Secret::from("x")).await.unwrap_err().is_away(), "the server is asked");
+}
+
 #[tokio::test]
 async fn each_way_there_is_safe() {
     let Some(server) = Server::start() else { return };

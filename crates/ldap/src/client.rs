@@ -28,14 +28,41 @@ const MOST: usize = 100_000;
 
 /// Result codes (RFC 4511 appendix A.1).
 mod code {
-    pub(super) const NO_SUCH_OBJECT: u32 = 32;
-    pub(super) const INAPPROPRIATE_AUTHENTICATION: u32 = 48;
-    pub(super) const INVALID_CREDENTIALS: u32 = 49;
-    pub(super) const UNWILLING: u32 = 53;
+    pub(super) const OPERATIONS_ERROR: u32 = 1;
+    pub(super) const PROTOCOL_ERROR: u32 = 2;
+    pub(super) const TIME_LIMIT: u32 = 3;
     pub(super) const SIZE_LIMIT: u32 = 4;
+    pub(super) const METHOD_NOT_SUPPORTED: u32 = 7;
+    pub(super) const STRONGER_AUTH_REQUIRED: u32 = 8;
+    pub(super) const REFERRAL: u32 = 10;
+    pub(super) const ADMIN_LIMIT: u32 = 11;
+    pub(super) const CONFIDENTIALITY_REQUIRED: u32 = 13;
+    pub(super) const SASL_IN_PROGRESS: u32 = 14;
+    pub(super) const NO_SUCH_OBJECT: u32 = 32;
     pub(super) const BUSY: u32 = 51;
     pub(super) const UNAVAILABLE: u32 = 52;
+    pub(super) const OTHER: u32 = 80;
 }
+
+/// Results of a bind that say nothing about the password: the server did not
+/// look at it, or could not, or somebody else is to be asked. Every other one
+/// is a "no": servers answer for accounts that are locked, switched off or
+/// expired with 19, 48, 49, 50, 53 and others, and an answer of its own would
+/// tell that there is such an account, and let passwords be guessed uncounted.
+const NOT_ABOUT_THE_PASSWORD: [u32; 12] = [
+    code::OPERATIONS_ERROR,
+    code::PROTOCOL_ERROR,
+    code::TIME_LIMIT,
+    code::METHOD_NOT_SUPPORTED,
+    code::STRONGER_AUTH_REQUIRED,
+    code::REFERRAL,
+    code::ADMIN_LIMIT,
+    code::CONFIDENTIALITY_REQUIRED,
+    code::SASL_IN_PROGRESS,
+    code::BUSY,
+    code::UNAVAILABLE,
+    code::OTHER,
+];
 
 /// Which server, and as whom things are looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -340,11 +367,8 @@ fn usable(password: &Secret) -> Option<&str> {
 fn let_in(result: &LdapResult) -> Result<bool, LdapError> {
     match result.rc {
         0 => Ok(true),
-        // Locked and switched off accounts are answered by the last of them.
-        code::INVALID_CREDENTIALS | code::INAPPROPRIATE_AUTHENTICATION | code::NO_SUCH_OBJECT | code::UNWILLING => {
-            Ok(false)
-        }
-        _ => Err(refused(result)),
+        code if NOT_ABOUT_THE_PASSWORD.contains(&code) => Err(refused(result)),
+        _ => Ok(false),
     }
 }
 
@@ -393,4 +417,27 @@ fn tls(ca: &std::path::Path) -> Result<ClientConfig, LdapError> {
     let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let config = config.map_err(|error| LdapError::Setting(error.to_string()))?;
     Ok(config.with_root_certificates(roots).with_no_client_auth())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What servers say to a wrong password and to locked accounts is a "no";
+    /// what says nothing about a password is none.
+    #[test]
+    fn results_of_a_bind() {
+        let cases: [(&[u32], Option<bool>); 3] = [
+            (&[0], Some(true)),
+            (&[12, 16, 19, 32, 34, 48, 49, 50, 53, 65, 4711], Some(false)),
+            (&[1, 2, 3, 7, 8, 10, 11, 13, 14, 51, 52, 80], None),
+        ];
+        for (codes, expected) in cases {
+            for &rc in codes {
+                let (matched, text) = (String::new(), String::new());
+                let said = let_in(&LdapResult { rc, matched, text, refs: Vec::new(), ctrls: Vec::new() });
+                assert_eq!(said.ok(), expected, "{rc}");
+            }
+        }
+    }
 }

@@ -1,6 +1,8 @@
 //! An LDAP server as directory: people's entries are accounts, and a login is
 //! verified by a bind as the person, or against the hash in the entry.
 
+use std::time::SystemTime;
+
 use ldap::{Client, Entry, Template, Values};
 use mail::{Address, Domain, Secret};
 use tracing::warn;
@@ -18,6 +20,21 @@ const MADE: &str = "createTimestamp";
 /// What shows that a password is another one, the first that an entry has: what
 /// a server with a password policy keeps, or that anything was changed.
 const CHANGED: [&str; 2] = ["pwdChangedTime", "modifyTimestamp"];
+/// What says that an account is locked: OpenLDAP with a password policy, 389DS
+/// and FreeIPA, eDirectory, Active Directory, RFC 2307.
+const LOCKS: [&str; 5] =
+    ["pwdAccountLockedTime", "nsAccountLock", "loginDisabled", "userAccountControl", "shadowExpire"];
+/// How `pwdAccountLockedTime` begins, with seconds behind it or without: until
+/// somebody unlocks it. Any other time is that
+/// of too many wrong passwords, which says no more than that somebody guesses:
+/// it must not end the owner's sessions. The server knows whether it still
+/// counts, and refuses the bind.
+const FOR_GOOD: &str = "000001010000";
+/// Of `userAccountControl`.
+const ACCOUNT_DISABLED: i64 = 2;
+/// Below the base, and not there: whose password is verified where there is no
+/// account.
+const NOBODY: &str = "cn=gatepost-nobody";
 /// The hash of RFC 2307 §5.3.
 const HASH: &str = "userPassword";
 
@@ -42,6 +59,7 @@ impl LdapSource {
         let LdapSettings { id, address, name, quota, .. } = &self.settings;
         let mut wanted = vec![id.as_str(), address.as_str(), name.as_str(), MADE];
         wanted.extend(quota.as_deref());
+        wanted.extend(LOCKS);
         match self.settings.verification {
             Verification::Bind => wanted.extend(CHANGED),
             Verification::Hash => wanted.push(HASH),
@@ -94,7 +112,12 @@ impl LdapSource {
         Ok((account, hash))
     }
 
+    /// An account that is locked gets its mail, and has no password: nobody logs
+    /// in, and what was opened with the one that it had ends.
     fn hash(&self, entry: &Entry) -> Option<StoredHash> {
+        if is_locked(|name| entry.value(name), today()) {
+            return None;
+        }
         match self.settings.verification {
             Verification::Bind => {
                 let changed = CHANGED.iter().find_map(|name| entry.value(name)).unwrap_or_default();
@@ -251,9 +274,22 @@ impl Source for LdapSource {
 
     async fn verify(&self, whose: &Credentials, password: &Secret) -> Result<bool, DirectoryError> {
         match self.entry(&whose.address).await? {
-            Some(entry) => Ok(self.client.verify(&entry.dn, password).await?),
+            // A server may let in whom it only notes to be locked.
+            Some(entry) => Ok(self.client.verify(&entry.dn, password).await? && self.hash(&entry).is_some()),
             None => Ok(false),
         }
+    }
+
+    async fn verify_nobody(&self, password: &Secret) -> Result<(), DirectoryError> {
+        if self.settings.verification == Verification::Hash {
+            return Ok(());
+        }
+        let dn = match self.settings.base.as_str() {
+            "" => NOBODY.to_owned(),
+            base => format!("{NOBODY},{base}"),
+        };
+        self.client.verify(&dn, password).await?;
+        Ok(())
     }
 
     async fn change_password(
@@ -267,10 +303,36 @@ impl Source for LdapSource {
         match done {
             Ok(true) => Ok(Replaced::Yes),
             Ok(false) => Ok(Replaced::ChangedMeanwhile),
-            Err(ldap::LdapError::Refused { text, .. }) => Err(DirectoryError::NewPasswordRefused(text)),
+            Err(ldap::LdapError::Refused { code, text }) if is_about_the_new_one(code) => {
+                Err(DirectoryError::NewPasswordRefused(text))
+            }
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// What servers answer to a password that their rules do not allow:
+/// constraintViolation and unwillingToPerform (RFC 4511 appendix A.2). Anything
+/// else is no reason to choose another one.
+fn is_about_the_new_one(code: u32) -> bool {
+    matches!(code, 19 | 53)
+}
+
+/// Whether the attributes of an entry say that it is locked; `today` in days
+/// since 1970.
+fn is_locked<'e>(value: impl Fn(&str) -> Option<&'e str>, today: i64) -> bool {
+    let is = |name: &str, text: &str| value(name).is_some_and(|found| found.trim().eq_ignore_ascii_case(text));
+    let number = |name: &str| value(name)?.trim().parse::<i64>().ok();
+    value("pwdAccountLockedTime").is_some_and(|time| time.trim().starts_with(FOR_GOOD))
+        || is("nsAccountLock", "TRUE")
+        || is("loginDisabled", "TRUE")
+        || number("userAccountControl").is_some_and(|bits| bits & ACCOUNT_DISABLED != 0)
+        || number("shadowExpire").is_some_and(|day| (0..=today).contains(&day))
+}
+
+fn today() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs() / 86_400).unwrap_or(i64::MAX)
 }
 
 /// `20260131120000Z` (RFC 4517 §3.3.13) in the form of RFC 3339; anything else
@@ -287,6 +349,40 @@ fn time(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn locks() {
+        for (name, text, expected) in [
+            ("pwdAccountLockedTime", "000001010000Z", true),
+            ("pwdAccountLockedTime", "00000101000000Z", true),
+            // Somebody guessed.
+            ("pwdAccountLockedTime", "20260131120000Z", false),
+            ("nsAccountLock", "true", true),
+            ("nsAccountLock", "FALSE", false),
+            ("loginDisabled", "TRUE", true),
+            ("userAccountControl", "514", true),
+            ("userAccountControl", "512", false),
+            ("shadowExpire", "1", true),
+            ("shadowExpire", "20000", true),
+            ("shadowExpire", "20001", false),
+            ("shadowExpire", "-1", false),
+            ("shadowExpire", "never", false),
+            ("description", "TRUE", false),
+        ] {
+            assert_eq!(is_locked(|asked| (asked == name).then_some(text), 20_000), expected, "{name}: {text}");
+        }
+        assert!(
+            LOCKS.iter().all(|name| is_locked(
+                |asked| (asked == *name).then(|| match *name {
+                    "pwdAccountLockedTime" => FOR_GOOD,
+                    "nsAccountLock" | "loginDisabled" => "TRUE",
+                    _ => "2",
+                }),
+                20_000
+            )),
+            "what is asked for is looked at"
+        );
+    }
 
     #[test]
     fn times() {

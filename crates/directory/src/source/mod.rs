@@ -92,6 +92,12 @@ pub(crate) trait Source {
         Ok(false)
     }
 
+    /// Takes as long as [`Source::verify`] does about a wrong password, for an
+    /// account that is not there.
+    async fn verify_nobody(&self, _: &Secret) -> Result<(), DirectoryError> {
+        Ok(())
+    }
+
     /// Puts a new password in the place of the old one, where the source hashes
     /// it itself.
     async fn change_password(&self, _: &Credentials, _: &Secret, _: &Secret) -> Result<Replaced, DirectoryError> {
