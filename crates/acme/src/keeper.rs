@@ -118,6 +118,22 @@ impl Keeper {
         }
     }
 
+    /// Moves certificates aside that have expired and are none of these: the
+    /// names that are to have one, all of them. Tells which.
+    ///
+    /// # Errors
+    ///
+    /// [`AcmeError::File`] where the folder cannot be read or written.
+    pub async fn put_aside(&self, wanted: &[Domain], now: SystemTime) -> Result<Vec<Domain>, AcmeError> {
+        let _turn = self.turn.acquire().await.map_err(|_| AcmeError::Busy)?;
+        let wanted = wanted.to_vec();
+        let put = self.with_store(move |store| match store.lock()? {
+            Some(_lock) => store.put_aside(&wanted, now),
+            None => Ok(Vec::new()),
+        });
+        put.await
+    }
+
     async fn tried(&self, name: &Domain, when: When, clock: Clock<'_>) -> Option<Outcome> {
         let result = self.attempt(name, when, clock).await.transpose()?;
         Some(Outcome { result, listed: self.listed(name, clock()).await })

@@ -1,7 +1,8 @@
 //! What is kept of orders, in a folder of our own (0700, files 0600): the
-//! account's key, a file with key and chain for each name, and what happened to
-//! each name. Everything is written beside, fsynced and renamed.
+//! account's key, a file with key and chain for each name, those of names that
+//! nobody wants any more, and what happened to each name. Everything is written beside, fsynced and renamed.
 
+use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
@@ -102,7 +103,7 @@ impl Listed {
 impl Store {
     /// The folder, made where it is missing.
     pub(crate) fn open(folder: &Path) -> Result<Self, AcmeError> {
-        for folder in [folder.to_owned(), folder.join("certs"), folder.join("names")] {
+        for folder in [folder.to_owned(), folder.join("certs"), folder.join("names"), folder.join("past")] {
             private_folder(&folder)?;
         }
         Ok(Self(folder.to_owned()))
@@ -195,6 +196,23 @@ impl Store {
         }
         replace_private(&self.certificate(name), text)?;
         Ok((*info).clone())
+    }
+
+    /// Moves those aside that have expired and that nobody wants any more: they
+    /// would be complained about for ever. Until then clients that still come
+    /// by the old name are shown them.
+    pub(crate) fn put_aside(&self, wanted: &[Domain], now: SystemTime) -> Result<Vec<Domain>, AcmeError> {
+        let wanted: HashSet<&Domain> = wanted.iter().collect();
+        let mut put = Vec::new();
+        for name in self.held()?.into_iter().filter(|name| !wanted.contains(name)) {
+            let file = self.certificate(&name);
+            if CertificateInfo::read(&file, None).is_ok_and(|info| info.not_after <= now) {
+                let past = self.0.join("past").join(format!("{name}.pem"));
+                fs::rename(&file, past).map_err(|error| AcmeError::file(&file, error))?;
+                put.push(name);
+            }
+        }
+        Ok(put)
     }
 
     /// The names of which there is a certificate.
@@ -377,5 +395,28 @@ mod tests {
         let listed = list(dir.path(), &[domain("mail.example.org")], &directory, after(0)).unwrap();
         let names: Vec<_> = listed.iter().map(|it| (it.name.as_str(), it.expires)).collect();
         assert_eq!(names, [("mail.example.org", None), ("old.example.org", Some(after(90)))]);
+    }
+
+    #[test]
+    fn what_nobody_wants_is_put_aside_once_it_has_expired() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        let [kept, gone, later] = ["kept.example.org", "gone.example.org", "later.example.org"].map(domain);
+        for (name, days) in [(&kept, 30), (&gone, 30), (&later, 90)] {
+            store.keep_certificate(name, &pair(name.as_str(), days), after(1)).unwrap();
+        }
+        // What cannot be read is for the administrator to look at.
+        fs::write(store.certificate(&domain("odd.example.org")), "odd").unwrap();
+        let text = fs::read_to_string(store.certificate(&gone)).unwrap();
+        let wanted = [kept.clone()];
+        assert_eq!(store.put_aside(&wanted, after(29)).unwrap(), []);
+        assert_eq!(store.put_aside(&wanted, after(31)).unwrap(), [gone.clone()]);
+        assert_eq!(fs::read_to_string(dir.path().join("past/gone.example.org.pem")).unwrap(), text);
+        let held: Vec<_> = store.held().unwrap().iter().map(Domain::to_string).collect();
+        assert_eq!(held, ["kept.example.org", "later.example.org", "odd.example.org"]);
+        // Also where another one of that name lies there already.
+        store.keep_certificate(&gone, &pair(gone.as_str(), 40), after(32)).unwrap();
+        assert_eq!(store.put_aside(&wanted, after(41)).unwrap(), [gone]);
+        assert_eq!(store.put_aside(&wanted, after(91)).unwrap(), [later]);
     }
 }

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use acme::Listed;
+use acme::{AcmeError, Listed};
 use clap::Subcommand;
 use mail::Domain;
 use serde::Serialize;
@@ -14,7 +14,7 @@ use tls::CertificateInfo;
 use crate::config::Config;
 use crate::control::{self, Answer, Question};
 use crate::output::{Exit, Failure, Format, Output, Row};
-use crate::serve::orders::wanted;
+use crate::serve::orders::{Wanted, wanted};
 
 /// What to do with certificates.
 #[derive(Debug, Clone, Subcommand)]
@@ -113,18 +113,39 @@ fn installed(config: &Config) -> Result<Vec<Shown>, Failure> {
         .collect())
 }
 
-/// Those that we order.
+/// Those that we order, and those that are left of names that went.
 async fn listed(config: &Config) -> Result<Vec<Listed>, Failure> {
     if !config.acme.agreed {
         return Ok(Vec::new());
     }
-    let domains = match config.tls.prefixes.is_empty() {
+    let names = wanted_by(config).await.map_or_else(|| config.acme.names.clone(), |wanted| wanted.names);
+    Ok(acme::list(&config.acme_folder(), &names, &config.acme.directory, SystemTime::now())?)
+}
+
+/// The names that are to have a certificate; none where nobody knows the hosted
+/// domains just now.
+pub(super) async fn wanted_by(config: &Config) -> Option<Wanted> {
+    let hosts = match config.tls.prefixes.is_empty() {
         true => Vec::new(),
-        false => super::hosted(config).await,
+        false => super::hosted_if_known(config).await?,
     };
-    let domains: Vec<Domain> = domains.iter().filter_map(|host| host.domain().cloned()).collect();
-    let names = wanted(&config.acme.names, &config.tls.prefixes, &domains);
-    Ok(acme::list(&config.acme_folder(), &names.names, &config.acme.directory, SystemTime::now())?)
+    let domains: Vec<Domain> = hosts.iter().filter_map(|host| host.domain().cloned()).collect();
+    Some(wanted(&config.acme.names, &config.tls.prefixes, &domains))
+}
+
+/// How those stand that are wanted; all that are there where nobody knows.
+///
+/// # Errors
+///
+/// [`AcmeError`] where the folder cannot be read.
+pub(super) fn ordered(config: &Config, wanted: Option<&Wanted>, now: SystemTime) -> Result<Vec<Listed>, AcmeError> {
+    let names = wanted.map_or(&config.acme.names, |wanted| &wanted.names);
+    let mut listed = acme::list(&config.acme_folder(), names, &config.acme.directory, now)?;
+    if wanted.is_some() {
+        // Those come after the names that were given.
+        listed.truncate(names.len());
+    }
+    Ok(listed)
 }
 
 impl Shown {
@@ -160,8 +181,8 @@ async fn renew(config: &Config, names: &[Domain], out: Output) -> Result<Exit, F
     }
     let names = match names {
         [] => {
-            let wanting =
-                listed(config).await?.into_iter().filter(|it| it.expires.is_none() || it.last_error.is_some());
+            let listed = ordered(config, wanted_by(config).await.as_ref(), SystemTime::now())?;
+            let wanting = listed.into_iter().filter(|it| it.expires.is_none() || it.last_error.is_some());
             wanting.map(|it| it.name).collect()
         }
         names => names.to_vec(),
@@ -184,18 +205,27 @@ async fn renew(config: &Config, names: &[Domain], out: Output) -> Result<Exit, F
 async fn order(config: &Config, name: &Domain) -> Result<Ordered, Failure> {
     let question = Question::Order { name: name.to_string() };
     let asked = control::ask(&config.server.data, &question, None, PATIENCE).await;
-    match asked.map_err(|error| Failure::failed(format!("the running server did not answer: {error}")))? {
-        Some(Answer::Ordered(control::Ordered { error, issuer, expires })) => {
-            let expires = expires.map(|seconds| rfc3339(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)));
-            Ok(Ordered { name: name.to_string(), error, issuer, expires })
-        }
-        Some(Answer::Failed(why)) => Err(Failure::failed(why)),
-        Some(_) => Err(Failure::failed("the running server is of another version")),
-        None => Err(Failure::failed("no server is running that could be asked from outside").hint("start it first")),
-    }
+    let answer = asked.map_err(|error| Failure::failed(format!("the running server did not answer: {error}")))?;
+    Ordered::of(name, answer)
 }
 
 impl Ordered {
+    /// What the server refuses for one name keeps no other one from its order.
+    fn of(name: &Domain, answer: Option<Answer>) -> Result<Self, Failure> {
+        let name = name.to_string();
+        match answer {
+            Some(Answer::Ordered(control::Ordered { error, issuer, expires })) => {
+                let expires = expires.map(|seconds| rfc3339(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)));
+                Ok(Self { name, error, issuer, expires })
+            }
+            Some(Answer::Failed(why)) => Ok(Self { name, error: Some(why), issuer: None, expires: None }),
+            Some(_) => Err(Failure::failed("the running server is of another version")),
+            None => {
+                Err(Failure::failed("no server is running that could be asked from outside").hint("start it first"))
+            }
+        }
+    }
+
     fn line(&self) -> String {
         match (&self.error, &self.expires) {
             (Some(error), Some(expires)) => format!("{}: {error}; the old one is valid until {expires}\n", self.name),
@@ -212,4 +242,21 @@ impl Ordered {
 fn rfc3339(time: SystemTime) -> String {
     let time = OffsetDateTime::from(time);
     time.replace_nanosecond(0).unwrap_or(time).format(&Rfc3339).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_that_names_alone() {
+        let name = Domain::parse("gone.example.org").unwrap();
+        let of = |answer| Ordered::of(&name, answer);
+        let refused = of(Some(Answer::Failed("it is not wanted".to_owned()))).unwrap();
+        assert_eq!(refused.line(), "gone.example.org: it is not wanted\n");
+        let got = control::Ordered { error: None, issuer: Some("CA".to_owned()), expires: Some(1_790_000_000) };
+        let got = of(Some(Answer::Ordered(got))).unwrap();
+        assert_eq!(got.line(), "gone.example.org: received from CA, valid until 2026-09-21T14:13:20Z\n");
+        assert!(of(None).is_err());
+    }
 }

@@ -83,13 +83,18 @@ pub async fn open_directory(config: &Config) -> Result<Directory, Failure> {
 }
 
 async fn hosted(config: &Config) -> Vec<HostName> {
+    hosted_if_known(config).await.unwrap_or_default()
+}
+
+/// None where the directory does not answer.
+async fn hosted_if_known(config: &Config) -> Option<Vec<HostName>> {
     if config.directory.sqlite_path().is_some_and(|path| !path.exists()) {
-        return Vec::new();
+        return None;
     }
-    let Ok(directory) = open_directory(config).await else { return Vec::new() };
-    let domains = directory.active_domains().await.unwrap_or_default();
+    let directory = open_directory(config).await.ok()?;
+    let domains = directory.active_domains().await;
     directory.close().await;
-    domains.iter().filter_map(|domain| domain.as_str().parse().ok()).collect()
+    Some(domains.ok()?.iter().filter_map(|domain| domain.as_str().parse().ok()).collect())
 }
 
 /// Whom the server's key belongs to: root makes it for the server's user.

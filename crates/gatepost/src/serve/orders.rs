@@ -80,9 +80,13 @@ impl Orders {
     }
 
     async fn round(&self) {
-        let Wanted { names, left_out } = self.all_wanted().await;
-        if left_out > self.left_out.swap(left_out, Ordering::Relaxed) {
-            tracing::warn!(left_out, most = MAX_NAMES, "there are more names than certificates are ordered for");
+        let hosted = self.hosted().await;
+        let Wanted { names, left_out } = self.of(hosted.as_deref());
+        if hosted.is_some() {
+            if left_out > self.left_out.swap(left_out, Ordering::Relaxed) {
+                tracing::warn!(left_out, most = MAX_NAMES, "there are more names than certificates are ordered for");
+            }
+            self.put_aside(&names).await;
         }
         for outcome in self.keeper.round(&names, &SystemTime::now).await {
             self.settle(&outcome, SystemTime::now()).await;
@@ -96,20 +100,33 @@ impl Orders {
         outcome
     }
 
-    /// The names that are to have a certificate.
-    pub async fn wanted(&self) -> Vec<Domain> {
-        self.all_wanted().await.names
+    /// Whoever left has certificates here until they expire. Only who knows all
+    /// names that stay can tell.
+    async fn put_aside(&self, wanted: &[Domain]) {
+        match self.keeper.put_aside(wanted, SystemTime::now()).await {
+            Ok(put) => put.iter().for_each(|name| {
+                tracing::info!(%name, "its certificate has expired and is not wanted any more: it was put aside");
+            }),
+            Err(error) => tracing::warn!(%error, "certificates that have expired cannot be put aside"),
+        }
     }
 
-    async fn all_wanted(&self) -> Wanted {
-        let domains = match self.prefixes.is_empty() {
-            true => Vec::new(),
-            false => Arc::clone(&self.directory).active_domains().await.unwrap_or_else(|error| {
-                tracing::warn!(%error, "the domains cannot be read; their certificates wait");
-                Vec::new()
-            }),
-        };
-        wanted(&self.names, &self.prefixes, &domains)
+    /// The names that are to have a certificate.
+    pub async fn wanted(&self) -> Vec<Domain> {
+        self.of(self.hosted().await.as_deref()).names
+    }
+
+    /// The domains whose names count; none where they cannot be read.
+    async fn hosted(&self) -> Option<Vec<Domain>> {
+        if self.prefixes.is_empty() {
+            return Some(Vec::new());
+        }
+        let read = Arc::clone(&self.directory).active_domains().await;
+        read.inspect_err(|error| tracing::warn!(%error, "the domains cannot be read; their certificates wait")).ok()
+    }
+
+    fn of(&self, hosted: Option<&[Domain]>) -> Wanted {
+        wanted(&self.names, &self.prefixes, hosted.unwrap_or_default())
     }
 
     async fn settle(&self, outcome: &Outcome, now: SystemTime) {

@@ -9,7 +9,7 @@ use tls::{CertFiles, CertificateInfo, HostName, Maker, ServerTls, Sources, TlsEr
 
 use super::Finding;
 use crate::config::Config;
-use crate::serve::orders::{MAX_NAMES, Wanted, wanted};
+use crate::serve::orders::{MAX_NAMES, Wanted};
 
 const NAME: &str = "certificate";
 /// Of those beside the one in `[tls]`.
@@ -20,20 +20,21 @@ const DAY: u64 = 86_400;
 /// From so many days before the end on it should be renewed.
 const RENEW: Duration = Duration::from_secs(14 * DAY);
 
-/// The findings: about the certificate of `[tls]`, and about those beside it.
-pub(super) fn check(config: &Config, now: SystemTime) -> Vec<Finding> {
+/// The findings: about the certificate of `[tls]`, and about those beside it;
+/// of ordered ones only about the names that are wanted, where these are known.
+pub(super) fn check(config: &Config, wanted: Option<&Wanted>, now: SystemTime) -> Vec<Finding> {
     let Some(sources) = config.cert_sources() else {
         let message = "there is none: no STARTTLS, no IMAP, no POP3";
         return vec![Finding::warn(NAME, message, "make one with gatepost ca, and name it in [tls]")];
     };
     let default = look(config, &sources, now);
     let mut findings = vec![default.unwrap_or_else(|error| Finding::fail(NAME, error.to_string(), error.hint()))];
-    findings.extend(further(&sources, now));
+    findings.extend(further(&sources, wanted, now));
     findings
 }
 
 /// How orders of certificates go; none where nothing is ordered.
-pub(super) async fn orders(config: &Config, now: SystemTime) -> Vec<Finding> {
+pub(super) fn orders(config: &Config, wanted: Option<&Wanted>, now: SystemTime) -> Vec<Finding> {
     if !config.acme.agreed {
         return Vec::new();
     }
@@ -41,14 +42,8 @@ pub(super) async fn orders(config: &Config, now: SystemTime) -> Vec<Finding> {
         let message = format!("{}: there is no such file, so nothing is ordered", file.display());
         return vec![Finding::fail(ORDERS, message, "correct [acme] ca_file, or leave it out")];
     }
-    let domains = match config.tls.prefixes.is_empty() {
-        true => Vec::new(),
-        false => super::super::hosted(config).await,
-    };
-    let domains: Vec<Domain> = domains.iter().filter_map(HostName::domain).cloned().collect();
-    let wanted = wanted(&config.acme.names, &config.tls.prefixes, &domains);
-    let mut findings: Vec<Finding> = too_many(&wanted).into_iter().collect();
-    findings.push(match acme::list(&config.acme_folder(), &wanted.names, &config.acme.directory, now) {
+    let mut findings: Vec<Finding> = wanted.and_then(too_many).into_iter().collect();
+    findings.push(match super::super::certificate::ordered(config, wanted, now) {
         Ok(listed) => ordered(&listed, now),
         Err(error) => Finding::warn(ORDERS, error.to_string(), "run it as the server's user, or as root"),
     });
@@ -141,18 +136,26 @@ fn look(config: &Config, sources: &Sources, now: SystemTime) -> Result<Finding, 
 
 /// One finding for each further pair with which something is wrong, or one for
 /// all.
-fn further(sources: &Sources, now: SystemTime) -> Vec<Finding> {
+fn further(sources: &Sources, wanted: Option<&Wanted>, now: SystemTime) -> Vec<Finding> {
     let pairs = match sources.pairs() {
         Ok(pairs) => pairs,
         Err(error) => return vec![Finding::fail(NAMES, error.to_string(), error.hint())],
     };
-    let further: Vec<_> = pairs.into_iter().filter(|files| *files != sources.default).collect();
+    let further = pairs.into_iter().filter(|files| *files != sources.default);
+    let further: Vec<_> = further.filter(|files| !wanted.is_some_and(|it| left_behind(files, sources, it))).collect();
     let wrong: Vec<Finding> = further.iter().filter_map(|files| wrong_with(files, now)).collect();
     match (wrong.is_empty(), further.len()) {
         (true, 0) => Vec::new(),
         (true, count) => vec![Finding::ok(NAMES, super::counted(count, "further certificate"))],
         _ => wrong,
     }
+}
+
+/// Whether it was ordered for a name that nobody wants any more.
+fn left_behind(files: &CertFiles, sources: &Sources, wanted: &Wanted) -> bool {
+    let within = sources.ordered.as_ref().is_some_and(|folder| files.cert.starts_with(folder));
+    let name = files.cert.file_stem().and_then(|name| name.to_str()).and_then(|name| Domain::parse(name).ok());
+    within && name.is_some_and(|name| !wanted.names.contains(&name))
 }
 
 fn wrong_with(files: &CertFiles, now: SystemTime) -> Option<Finding> {
@@ -205,7 +208,7 @@ mod tests {
 
     /// What is found where there is only the certificate of `[tls]`.
     fn only(config: &Config, now: SystemTime) -> Finding {
-        let mut findings = check(config, now);
+        let mut findings = check(config, None, now);
         assert_eq!(findings.len(), 1, "{findings:?}");
         findings.remove(0)
     }
@@ -312,7 +315,7 @@ mod tests {
         }
         assert_eq!(covered().status, Status::Ok);
         let second = |at: u64| {
-            let mut findings = check(&config, day(at));
+            let mut findings = check(&config, None, day(at));
             assert_eq!(findings.remove(0).status, Status::Ok);
             findings.into_iter().map(|finding| (finding.status, finding.message)).collect::<Vec<_>>()
         };
@@ -330,5 +333,47 @@ mod tests {
         let said = second(0);
         assert!(said.len() == 2 && said[0].1.contains("can be read by others"), "{said:?}");
         assert!(said[1].0 == Status::Fail && said[1].1.contains("does not belong"), "{said:?}");
+    }
+
+    #[test]
+    fn ordered_ones_count_while_they_are_wanted() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = CertFolder::new(dir.path().join("certs"));
+        fs::create_dir(folder.path()).unwrap();
+        let host: HostName = "mail.example.org".parse().unwrap();
+        let old: HostName = "old.example.org".parse().unwrap();
+        let authority = Authority::create(&folder, &host, &Scope::new([host.clone(), old.clone()]), day(0)).unwrap();
+        authority.issue(&folder, &[host], (day(0), 90), KeyChoice::New, None).unwrap();
+        let text = "[server]\nhostname = \"mail.example.org\"\ndata = \"data\"\n[listen]\n\
+             http = \"127.0.0.1:80\"\n[tls]\ncert = \"certs/server.pem\"\n\
+             key = \"certs/server.key\"\n[acme]\nagree_to_terms = true\nnames = [\"new.example.org\"]\n";
+        let config = Config::parse(text, &dir.path().join("gatepost.toml")).unwrap();
+        let ordered = config.acme_folder().join("certs");
+        fs::create_dir_all(&ordered).unwrap();
+        let place = CertFolder::new(dir.path().join("other"));
+        fs::create_dir(place.path()).unwrap();
+        authority.issue(&place, &[old], (day(0), 20), KeyChoice::New, None).unwrap();
+        let pair = fs::read_to_string(place.server_key()).unwrap() + &fs::read_to_string(place.server_cert()).unwrap();
+        let file = ordered.join("old.example.org.pem");
+        fs::write(&file, pair).unwrap();
+        fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+
+        let wanted = |names: &[&str]| Wanted {
+            names: names.iter().map(|name| Domain::parse(name).unwrap()).collect(),
+            left_out: 0,
+        };
+        let cases = [
+            (Some(wanted(&["new.example.org"])), Status::Ok, "1 name kept up"),
+            (Some(wanted(&["new.example.org", "old.example.org"])), Status::Fail, "2 names kept up"),
+            // Nobody knows.
+            (None, Status::Fail, "2 names kept up"),
+        ];
+        for (wanted, worst, count) in cases {
+            let mut findings = check(&config, wanted.as_ref(), day(30));
+            let failed = findings.iter().any(|finding| finding.status == Status::Fail);
+            assert_eq!(failed, worst == Status::Fail, "{findings:?}");
+            findings = orders(&config, wanted.as_ref(), day(30));
+            assert!(findings.len() == 1 && findings[0].message.starts_with(count), "{findings:?}");
+        }
     }
 }

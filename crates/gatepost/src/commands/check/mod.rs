@@ -105,9 +105,10 @@ async fn all(config: &Config, now: SystemTime) -> Vec<Finding> {
     findings.push(database::index(config).await);
     findings.extend(folders::check(config));
     findings.extend(maildirs::mounted(config).await);
-    findings.extend(certificate::check(config, now));
+    let wanted = super::certificate::wanted_by(config).await;
+    findings.extend(certificate::check(config, wanted.as_ref(), now));
     findings.extend(certificate::covered(config).await);
-    findings.extend(certificate::orders(config, now).await);
+    findings.extend(certificate::orders(config, wanted.as_ref(), now));
     findings.extend(scanner::check(config, now).await);
     findings.extend(ports::check(config));
     findings.extend(system::check(config, now));
@@ -119,7 +120,7 @@ async fn all(config: &Config, now: SystemTime) -> Vec<Finding> {
 /// change a mode is worse.
 pub(crate) fn at_start(config: &Config, now: SystemTime) -> Vec<Finding> {
     let mut findings = vec![configuration(config)];
-    findings.extend(certificate::check(config, now));
+    findings.extend(certificate::check(config, None, now));
     findings.extend(folders::check(config));
     findings.extend(system::check(config, now));
     findings.retain(|finding| finding.status != Status::Ok);
