@@ -125,7 +125,7 @@ impl Places {
 impl Place {
     /// A place that this question may take as long as it needs: an order keeps
     /// nobody waiting who asks for less. `None` where too many are under way.
-    fn to_answer(self, question: &Question) -> Option<OwnedSemaphorePermit> {
+    fn taken_for(self, question: &Question) -> Option<OwnedSemaphorePermit> {
         match question {
             Question::Order { .. } => self.orders.try_acquire_owned().ok(),
             Question::Scan { .. } | Question::Sessions { .. } | Question::End { .. } => Some(self.held),
@@ -160,7 +160,7 @@ async fn converse(stream: &mut UnixStream, server: &Server, place: Place) -> io:
         return Err(io::ErrorKind::PermissionDenied.into());
     }
     let (question, file) = timeout(PATIENCE, receive(stream)).await??;
-    let place = place.to_answer(&question);
+    let place = place.taken_for(&question);
     let answer = match (question, file) {
         _ if place.is_none() => Answer::Failed("too many orders are under way; try again later".to_owned()),
         (Question::Order { name }, _) => server.order(&name).await,
@@ -273,15 +273,15 @@ mod tests {
         let (places, order) = (Places::new(), Question::Order { name: "mail.example.org".to_owned() });
         let mut orders = Vec::new();
         for _ in 0..ORDERS_AT_A_TIME {
-            orders.push(places.next().await.unwrap().to_answer(&order).unwrap());
+            orders.push(places.next().await.unwrap().taken_for(&order).unwrap());
         }
         assert_eq!(places.questions.available_permits(), AT_A_TIME);
-        assert!(places.next().await.unwrap().to_answer(&order).is_none());
+        assert!(places.next().await.unwrap().taken_for(&order).is_none());
         assert_eq!(places.questions.available_permits(), AT_A_TIME, "who is refused holds nothing");
-        let asked = places.next().await.unwrap().to_answer(&Question::Sessions { address: None });
+        let asked = places.next().await.unwrap().taken_for(&Question::Sessions { address: None });
         assert!(asked.is_some());
         assert_eq!(places.questions.available_permits(), AT_A_TIME - 1);
         orders.pop();
-        assert!(places.next().await.unwrap().to_answer(&order).is_some());
+        assert!(places.next().await.unwrap().taken_for(&order).is_some());
     }
 }
