@@ -430,6 +430,7 @@ impl Logins {
         let (credentials, hash) = match usable {
             Ok(usable) => usable,
             Err(reason) => {
+                self.directory.verify_nobody(password).await.map_err(LoginError::Away)?;
                 self.check(given, None).await?;
                 return Ok(Outcome::Bad(reason, whose));
             }
