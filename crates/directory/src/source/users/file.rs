@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use mail::Address;
 use thiserror::Error;
+use tracing::warn;
 
 use super::parse::{MAX_BYTES, Problem, Users, key, parse};
 use crate::StoredHash;
@@ -82,6 +83,14 @@ pub(super) struct Stamp {
 }
 
 impl Stamp {
+    /// When anything about the file was changed last, by nobody's choice: its
+    /// content, or that it lies there.
+    pub(super) fn changed_at(&self) -> SystemTime {
+        let (seconds, nanos) = self.inode_changed;
+        let part = |number: i64| u64::try_from(number).unwrap_or_default();
+        SystemTime::UNIX_EPOCH + Duration::from_secs(part(seconds)) + Duration::from_nanos(part(nanos))
+    }
+
     fn of(meta: &Metadata) -> Self {
         Self {
             file: (meta.dev(), meta.ino()),
@@ -171,7 +180,7 @@ pub(super) fn replace(
         let (before, behind) = (&reading.text[..entry.hash_at.start], &reading.text[entry.hash_at.end..]);
         let text = format!("{before}{}{behind}", new.expose());
         let not_writable = |source| UsersFileError::NotWritable { path: path.clone(), source };
-        if put(path, &text, &file, reading.stamp).map_err(not_writable)? {
+        if put(path, &text, (&file, reading.stamp), on_disk).map_err(not_writable)? {
             return Ok(true);
         }
     }
@@ -179,8 +188,14 @@ pub(super) fn replace(
 }
 
 /// Writes the text beside the file, on disk, and renames it over the file if
-/// that is still the one that was read.
-fn put(path: &Path, text: &str, read: &File, stamp: Stamp) -> io::Result<bool> {
+/// that is still the one that was read. Once it was renamed, the new one counts:
+/// that it may not outlive a crash is for the log.
+fn put(
+    path: &Path,
+    text: &str,
+    (read, stamp): (&File, Stamp),
+    on_disk: impl FnOnce(&Path) -> io::Result<()>,
+) -> io::Result<bool> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -189,7 +204,9 @@ fn put(path: &Path, text: &str, read: &File, stamp: Stamp) -> io::Result<bool> {
         let is_same = self::stamp(path).is_ok_and(|now| now == stamp);
         if is_same {
             std::fs::rename(&beside, path)?;
-            File::open(folder)?.sync_all()?;
+            if let Err(error) = on_disk(folder) {
+                warn!(path = %path.display(), %error, "the users file was written, but a crash may bring back the old one");
+            }
         }
         Ok(is_same)
     });
@@ -198,6 +215,10 @@ fn put(path: &Path, text: &str, read: &File, stamp: Stamp) -> io::Result<bool> {
         let _ = std::fs::remove_file(&beside);
     }
     written
+}
+
+fn on_disk(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
 }
 
 fn write(beside: &Path, text: &str, like: &Metadata) -> io::Result<()> {
@@ -257,12 +278,14 @@ mod tests {
         // An editor that writes a new file, and one that writes into the old.
         std::fs::write(folder.path().join("other"), "# other\n").unwrap();
         std::fs::rename(folder.path().join("other"), &path).unwrap();
-        assert!(!put(&path, "mine", &file, before).unwrap());
+        assert!(!put(&path, "mine", (&file, before), on_disk).unwrap());
         let before = stamp(&path).unwrap();
         std::fs::write(&path, "# longer than before\n").unwrap();
-        assert!(!put(&path, "mine", &file, before).unwrap());
+        assert!(!put(&path, "mine", (&file, before), on_disk).unwrap());
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "# longer than before\n");
-        assert!(put(&path, "mine", &file, stamp(&path).unwrap()).unwrap());
+        // What was renamed counts, on disk or not.
+        let full = |_: &Path| Err(io::Error::from(io::ErrorKind::StorageFull));
+        assert!(put(&path, "mine", (&file, stamp(&path).unwrap()), full).unwrap());
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "mine");
     }
 

@@ -1,13 +1,15 @@
 //! A file of users for tiny sites: plain lines that people edit, read again
 //! within seconds when they changed. A change that cannot be read does not
-//! count: the last good one does, and the log says why.
+//! count: the last good one does, and the log says why. Nor does one that
+//! somebody may be at still: half a file is a good one, without the other half
+//! of the users, whose mail would bounce.
 
 mod file;
 mod parse;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use mail::{Address, Domain};
 use tokio::time::Instant;
@@ -25,6 +27,29 @@ pub use file::UsersFileError;
 /// How long what was seen of the file is good.
 const FRESH: Duration = Duration::from_secs(1);
 
+/// How long a file must lie there unchanged before what was changed counts.
+const RESTED: Duration = Duration::from_secs(2);
+/// The same of one that has nobody in it any more: a full disk or a tool that
+/// failed looks like that, and takes longer to be noticed.
+const RESTED_EMPTY: Duration = Duration::from_secs(30);
+
+/// By both clocks: that of files, which may be set, and one that only runs on.
+#[derive(Debug, Clone, Copy)]
+struct Now {
+    wall: SystemTime,
+    instant: Instant,
+}
+
+/// What a look at the file finds.
+enum Look {
+    /// Nothing new.
+    Same,
+    /// Another file than before that may be changing still.
+    Changing(Stamp),
+    /// One that lies still, for so long.
+    Rested(Box<Reading>, Duration),
+}
+
 /// The users of a file.
 #[derive(Debug)]
 pub(crate) struct UsersFile {
@@ -39,6 +64,8 @@ struct State {
     users: Arc<Users>,
     /// What it was read from; `None` where the next change may not show.
     stamp: Option<Stamp>,
+    /// What is not taken yet, and since when it looks like that.
+    changing: Option<(Stamp, Instant)>,
     /// What is wrong with the file as it is now, as the log was told.
     wrong: Option<String>,
     /// When the file was looked at.
@@ -55,6 +82,7 @@ impl UsersFile {
         let state = State {
             stamp: reading.settled.then_some(reading.stamp),
             users: Arc::new(reading.users),
+            changing: None,
             wrong: None,
             looked: Instant::now(),
         };
@@ -67,21 +95,25 @@ impl UsersFile {
 
     /// The users, of a file that was looked at just now.
     async fn users(&self) -> Arc<Users> {
-        let is_fresh = |state: &State| state.looked.elapsed() < FRESH;
-        if let Some(users) = self.state(|state| is_fresh(state).then(|| Arc::clone(&state.users))) {
+        self.users_at(Now { wall: SystemTime::now(), instant: Instant::now() }).await
+    }
+
+    async fn users_at(&self, now: Now) -> Arc<Users> {
+        let fresh = |state: &State| {
+            let is_fresh = now.instant.saturating_duration_since(state.looked) < FRESH;
+            is_fresh.then(|| Arc::clone(&state.users))
+        };
+        if let Some(users) = self.state(|state| fresh(state)) {
             return users;
         }
         let _one = self.reading.lock().await;
         // Another question may have waited for it already.
-        let (stamp, users) = self.state(|state| {
-            let users = is_fresh(state).then(|| Arc::clone(&state.users));
-            (state.stamp, users)
-        });
+        let (known, users) = self.state(|state| ((state.stamp, state.changing), fresh(state)));
         if let Some(users) = users {
             return users;
         }
-        let read = blocking(&self.path, move |path| read_if_changed(path, stamp)).await;
-        self.state(|state| state.take(read, &self.path))
+        let found = blocking(&self.path, move |path| look(path, known, now)).await;
+        self.state(|state| state.see(found, now, &self.path))
     }
 
     fn state<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
@@ -91,12 +123,37 @@ impl UsersFile {
 }
 
 impl State {
+    /// Takes what a look found, if it is good and lies still.
+    fn see(&mut self, found: Result<Look, DirectoryError>, now: Now, path: &Path) -> Arc<Users> {
+        self.looked = now.instant;
+        match found {
+            Ok(Look::Same) => self.changing = None,
+            Ok(Look::Changing(stamp)) => self.wait_for(stamp, now),
+            Ok(Look::Rested(reading, since)) if reading.users.is_empty() && !self.users.is_empty() => {
+                if since < RESTED_EMPTY {
+                    self.wait_for(reading.stamp, now);
+                } else {
+                    warn!(path = %path.display(), "the users file has nobody in it any more");
+                    self.take(Ok(*reading), path);
+                }
+            }
+            Ok(Look::Rested(reading, _)) => self.take(Ok(*reading), path),
+            Err(error) => self.take(Err(error), path),
+        }
+        Arc::clone(&self.users)
+    }
+
+    fn wait_for(&mut self, stamp: Stamp, now: Now) {
+        if self.changing.is_none_or(|(before, _)| before != stamp) {
+            self.changing = Some((stamp, now.instant));
+        }
+    }
+
     /// Takes what was read, if it is good.
-    fn take(&mut self, read: Result<Option<Reading>, DirectoryError>, path: &Path) -> Arc<Users> {
-        self.looked = Instant::now();
+    fn take(&mut self, read: Result<Reading, DirectoryError>, path: &Path) {
+        self.changing = None;
         match read {
-            Ok(None) => {}
-            Ok(Some(reading)) => {
+            Ok(reading) => {
                 self.stamp = reading.settled.then_some(reading.stamp);
                 if self.wrong.take().is_some() || *self.users != reading.users {
                     info!(path = %path.display(), "the users file was read again");
@@ -112,15 +169,34 @@ impl State {
                 }
             }
         }
-        Arc::clone(&self.users)
     }
 }
 
-fn read_if_changed(path: &Path, known: Option<Stamp>) -> Result<Option<Reading>, UsersFileError> {
-    if known.is_some() && file::stamp(path).ok() == known {
-        return Ok(None);
+/// Reads the file if it is another one than what is known, and lies still. How
+/// long it does is what its own time says; where the clock was set back, so
+/// that it lies in the future, how long it has looked like that.
+fn look(
+    path: &Path,
+    (known, changing): (Option<Stamp>, Option<(Stamp, Instant)>),
+    now: Now,
+) -> Result<Look, UsersFileError> {
+    let Ok(stamp) = file::stamp(path) else { return file::read(path).map(|read| Look::Changing(read.stamp)) };
+    if known == Some(stamp) {
+        return Ok(Look::Same);
     }
-    file::read(path).map(Some)
+    let by_itself = now.wall.duration_since(stamp.changed_at()).unwrap_or_default();
+    let since = changing.filter(|(before, _)| *before == stamp).map(|(_, since)| since);
+    let as_seen = since.map_or(Duration::ZERO, |since| now.instant.saturating_duration_since(since));
+    let rested = by_itself.max(as_seen);
+    if rested < RESTED {
+        return Ok(Look::Changing(stamp));
+    }
+    let reading = file::read(path)?;
+    // Changed since, or while it was read.
+    if reading.stamp != stamp || file::stamp(path).ok() != Some(stamp) {
+        return Ok(Look::Changing(stamp));
+    }
+    Ok(Look::Rested(Box::new(reading), rested))
 }
 
 /// Runs what blocks where it may.
@@ -181,7 +257,7 @@ impl Source for UsersFile {
         // The next question must not be answered from before.
         let _one = self.reading.lock().await;
         let read = blocking(&self.path, file::read).await;
-        self.state(|state| state.take(read.map(Some), &self.path));
+        self.state(|state| state.take(read, &self.path));
         Ok(done)
     }
 
@@ -272,4 +348,78 @@ fn alias(line: &AliasLine, users: &Users) -> AliasEntry {
         active: true,
     };
     AliasEntry { address: line.address.clone(), targets: line.targets.iter().map(target).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TWO: &str = "alice@example.org:{PLAIN}x\nbob@example.org:\n";
+
+    struct Site {
+        _folder: tempfile::TempDir,
+        path: PathBuf,
+        file: UsersFile,
+        instant: Instant,
+    }
+
+    impl Site {
+        async fn open() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("users");
+            std::fs::write(&path, TWO).unwrap();
+            let file = UsersFile::open(&path).await.unwrap();
+            Self { _folder: folder, path, file, instant: Instant::now() + FRESH }
+        }
+
+        /// Who is there when the file was changed so many seconds ago by its own
+        /// time, `passed` after the last look.
+        async fn seen(&mut self, age: i64, passed: u64) -> String {
+            let changed = file::stamp(&self.path).unwrap().changed_at();
+            let by = Duration::from_secs(age.unsigned_abs());
+            let wall = if age < 0 { changed - by } else { changed + by };
+            self.instant += Duration::from_secs(passed);
+            let users = self.file.users_at(Now { wall, instant: self.instant }).await;
+            users.accounts.values().map(|line| line.address.local().as_str().to_owned()).collect::<Vec<_>>().join(" ")
+        }
+    }
+
+    #[tokio::test]
+    async fn half_a_file_does_not_count() {
+        let mut site = Site::open().await;
+        std::fs::write(&site.path, "alice@example.org:{PLAIN}x\n").unwrap();
+        assert_eq!(site.seen(0, 1).await, "alice bob");
+        assert_eq!(site.seen(1, 1).await, "alice bob");
+        // What cannot be read is not complained of either while it changes.
+        std::fs::write(&site.path, "alice@example.org:{PLAIN}x\nbo").unwrap();
+        assert_eq!(site.seen(1, 1).await, "alice bob");
+        assert_eq!(site.file.state(|state| state.wrong.clone()), None);
+        std::fs::write(&site.path, format!("{TWO}carol@example.org:\n")).unwrap();
+        assert_eq!(site.seen(1, 1).await, "alice bob");
+        assert_eq!(site.seen(2, 1).await, "alice bob carol");
+        // At once where it was changed long before anybody asked.
+        std::fs::write(&site.path, TWO).unwrap();
+        assert_eq!(site.seen(3600, 3600).await, "alice bob");
+    }
+
+    #[tokio::test]
+    async fn an_empty_file_counts_when_it_stays_so() {
+        let mut site = Site::open().await;
+        std::fs::write(&site.path, "# nobody\n").unwrap();
+        for age in [0, 3, 29] {
+            assert_eq!(site.seen(age, 1).await, "alice bob", "{age}");
+        }
+        assert_eq!(site.seen(30, 1).await, "");
+        std::fs::write(&site.path, TWO).unwrap();
+        assert_eq!(site.seen(2, 1).await, "alice bob");
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_was_set_back_does_not_keep_a_change_away() {
+        let mut site = Site::open().await;
+        std::fs::write(&site.path, "alice@example.org:{PLAIN}x\n").unwrap();
+        assert_eq!(site.seen(-3600, 1).await, "alice bob");
+        assert_eq!(site.seen(-3600, 1).await, "alice bob");
+        assert_eq!(site.seen(-3600, 1).await, "alice");
+    }
 }

@@ -47,6 +47,13 @@ pub(super) struct Users {
     pub(super) aliases: BTreeMap<Key, AliasLine>,
 }
 
+impl Users {
+    /// Whether there is nobody who gets mail.
+    pub(super) fn is_empty(&self) -> bool {
+        self.accounts.is_empty() && self.aliases.is_empty()
+    }
+}
+
 /// An address in the order of lists: by domain, then by local part.
 pub(super) type Key = (Domain, String);
 
