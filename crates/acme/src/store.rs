@@ -408,9 +408,9 @@ mod tests {
         // What cannot be read is for the administrator to look at.
         fs::write(store.certificate(&domain("odd.example.org")), "odd").unwrap();
         let text = fs::read_to_string(store.certificate(&gone)).unwrap();
-        let wanted = [kept.clone()];
+        let wanted = [kept];
         assert_eq!(store.put_aside(&wanted, after(29)).unwrap(), []);
-        assert_eq!(store.put_aside(&wanted, after(31)).unwrap(), [gone.clone()]);
+        assert_eq!(store.put_aside(&wanted, after(31)).unwrap(), std::slice::from_ref(&gone));
         assert_eq!(fs::read_to_string(dir.path().join("past/gone.example.org.pem")).unwrap(), text);
         let held: Vec<_> = store.held().unwrap().iter().map(Domain::to_string).collect();
         assert_eq!(held, ["kept.example.org", "later.example.org", "odd.example.org"]);
