@@ -4,10 +4,10 @@
 
 use directory::{Credentials, DirectoryError, StoredHash};
 use mail::Secret;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::factor::Given;
-use crate::{ChangeError, LoginError, Logins, Match, Weakness};
+use crate::{ChangeError, LoginError, Logins, Match};
 
 impl Logins {
     /// Whether this is the password, by whoever can say it. A "no" from
@@ -46,9 +46,12 @@ impl Logins {
             // It has rules of its own, of which the page knows nothing.
             Err(error @ DirectoryError::NewPasswordRefused(_)) => {
                 info!(address = %proven.address, %error, "a new password was refused");
-                Err(ChangeError::Weak(Weakness::Common))
+                Err(ChangeError::NotStored(error))
             }
-            Err(error) => Err(ChangeError::NotStored(error)),
+            Err(error) => {
+                warn!(address = %proven.address, %error, "a new password could not be handed over");
+                Err(ChangeError::NotStored(error))
+            }
         }
     }
 }

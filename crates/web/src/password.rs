@@ -10,6 +10,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use directory::DirectoryError;
 use login::{ChangeError, Changed, NewPassword, Opener, Others, Weakness};
 use mail::{Address, Class, Classified};
 
@@ -97,6 +98,9 @@ impl Desk<'_> {
                 (status, said)
             }
             ChangeError::ChangedMeanwhile => (StatusCode::CONFLICT, Said::general(texts.meanwhile)),
+            ChangeError::NotStored(DirectoryError::NewPasswordRefused(_)) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, Said::field("new", texts.not_taken.to_owned()))
+            }
             // Its place takes none: another program's tables without a query for
             // it, a file that must not be written.
             ChangeError::NotStored(elsewhere) if elsewhere.class() == Class::Invalid => {

@@ -46,6 +46,7 @@ pub(crate) struct Texts {
     pub(crate) common: &'static str,
     pub(crate) personal: &'static str,
     pub(crate) unchanged: &'static str,
+    pub(crate) not_taken: &'static str,
     pub(crate) refused: &'static str,
     pub(crate) slowed: &'static str,
     pub(crate) one_second: &'static str,
@@ -211,6 +212,8 @@ pub(crate) static EN: Texts = Texts {
     personal: "The new password is easily guessed: most of it is your own address or name. Take something that has \
         nothing to do with you.",
     unchanged: "The new password is the present one. Choose another.",
+    not_taken: "The server where your password is kept did not take the new one: it has rules of its own. Choose \
+        another.",
     refused: "Address or present password is wrong.",
     slowed: "After several wrong attempts the next one has to wait. Try again in {seconds}, at {time}.",
     one_second: "one second",
@@ -387,6 +390,8 @@ pub(crate) static DE: Texts = Texts {
     personal: "Das neue Passwort ist leicht zu erraten: Es besteht großenteils aus Ihrer Adresse oder Ihrem Namen. \
         Nehmen Sie etwas, das nichts mit Ihnen zu tun hat.",
     unchanged: "Das neue Passwort ist das jetzige. Wählen Sie ein anderes.",
+    not_taken: "Der Server, der Ihr Passwort führt, hat das neue nicht angenommen: Er hat eigene Regeln. Wählen Sie \
+        ein anderes.",
     refused: "Adresse oder jetziges Passwort ist falsch.",
     slowed: "Nach mehreren falschen Versuchen muss der nächste warten. Versuchen Sie es in {seconds} wieder, um {time}.",
     one_second: "einer Sekunde",

@@ -3,7 +3,7 @@
 
 use std::time::SystemTime;
 
-use ldap::{Client, Entry, Template, Values};
+use ldap::{Client, Entry, LdapError, Template, Values};
 use mail::{Address, Domain, Secret};
 use tracing::warn;
 
@@ -299,23 +299,19 @@ impl Source for LdapSource {
         new: &Secret,
     ) -> Result<Replaced, DirectoryError> {
         let Some(entry) = self.entry(&whose.address).await? else { return Ok(Replaced::ChangedMeanwhile) };
-        let done = self.client.change_password(&entry.dn, (old, new)).await;
-        match done {
-            Ok(true) => Ok(Replaced::Yes),
-            Ok(false) => Ok(Replaced::ChangedMeanwhile),
-            Err(ldap::LdapError::Refused { code, text }) if is_about_the_new_one(code) => {
-                Err(DirectoryError::NewPasswordRefused(text))
-            }
-            Err(error) => Err(error.into()),
-        }
+        let done = self.client.change_password(&entry.dn, (old, new)).await.map_err(not_changed)?;
+        Ok(if done { Replaced::Yes } else { Replaced::ChangedMeanwhile })
     }
 }
 
-/// What servers answer to a password that their rules do not allow:
-/// constraintViolation and unwillingToPerform (RFC 4511 appendix A.2). Anything
-/// else is no reason to choose another one.
-fn is_about_the_new_one(code: u32) -> bool {
-    matches!(code, 19 | 53)
+/// Servers answer constraintViolation (19) or unwillingToPerform (53) to a
+/// password that their rules do not allow (RFC 4511 appendix A.2). Anything else
+/// is no reason to choose another one.
+fn not_changed(error: LdapError) -> DirectoryError {
+    match error {
+        LdapError::Refused { code: 19 | 53, text } => DirectoryError::NewPasswordRefused(text),
+        error => error.into(),
+    }
 }
 
 /// Whether the attributes of an entry say that it is locked; `today` in days
@@ -371,17 +367,22 @@ mod tests {
         ] {
             assert_eq!(is_locked(|asked| (asked == name).then_some(text), 20_000), expected, "{name}: {text}");
         }
-        assert!(
-            LOCKS.iter().all(|name| is_locked(
-                |asked| (asked == *name).then(|| match *name {
-                    "pwdAccountLockedTime" => FOR_GOOD,
-                    "nsAccountLock" | "loginDisabled" => "TRUE",
-                    _ => "2",
-                }),
-                20_000
-            )),
-            "what is asked for is looked at"
-        );
+        let looked_at = std::cell::RefCell::new(Vec::new());
+        let ask = |asked: &str| {
+            looked_at.borrow_mut().push(asked.to_owned());
+            None
+        };
+        assert!(!is_locked(ask, 20_000));
+        assert_eq!(looked_at.into_inner(), LOCKS, "what is looked at is asked for");
+    }
+
+    #[test]
+    fn refusals_of_a_new_password() {
+        for (code, expected) in [(19, true), (53, true), (50, false), (2, false), (80, false)] {
+            let error = not_changed(LdapError::Refused { code, text: String::new() });
+            assert_eq!(matches!(error, DirectoryError::NewPasswordRefused(_)), expected, "{code}: {error}");
+        }
+        assert!(not_changed(LdapError::Busy).is_away());
     }
 
     #[test]
