@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use directory::Directory;
+use directory::{Directory, DirectoryError};
 use login::{Ground, Login};
 
 /// What was seen of the row is good for so long.
@@ -13,6 +13,8 @@ const FRESH: Duration = Duration::from_secs(5);
 /// A directory that does not answer is left alone for so long: people go on
 /// reading meanwhile, and must not wait for it at each command.
 const AWAY: Duration = Duration::from_secs(60);
+/// Or for so long, where it was not asked at the login either.
+const UNASKED: Duration = Duration::from_secs(10);
 
 /// The row that a session was opened by.
 pub(crate) struct Standing {
@@ -30,7 +32,7 @@ impl Standing {
 
     /// As it was remembered, by a directory that did not answer just now.
     pub(crate) fn unasked(directory: Arc<Directory>, login: Login, now: SystemTime) -> Self {
-        Self { directory, login, seen: Some((now, AWAY)) }
+        Self { directory, login, seen: Some((now, UNASKED)) }
     }
 
     /// Whether the session may go on, asked by the clock: what was seen just
@@ -49,9 +51,15 @@ impl Standing {
         }
         let (ground, good) = match self.login.ground(&self.directory).await {
             Ok(ground) => (ground, FRESH),
-            Err(error) => {
+            Err(error) if error.is_away() => {
                 tracing::debug!(%error, "whether a login still holds cannot be asked");
-                (Ground::Holds, AWAY)
+                (Ground::Holds, if self.login.recalled().is_some() { UNASKED } else { AWAY })
+            }
+            // Somebody else was in the way: the next look tells.
+            Err(DirectoryError::Sql(error)) if error.is_conflict() => (Ground::Holds, FRESH),
+            Err(error) => {
+                tracing::warn!(%error, address = %self.login.address(), "nobody can say whether a login still holds");
+                return false;
             }
         };
         self.seen = Some((now, good));

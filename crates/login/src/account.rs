@@ -3,8 +3,8 @@
 
 use std::net::IpAddr;
 
-use directory::{AppPassword, AppPasswordKey, DirectoryError, NewAppPassword, Scope, TwoStep};
-use mail::{Class, Classified, Secret};
+use directory::{AccountKey, AppPassword, AppPasswordKey, DirectoryError, NewAppPassword, Scope, TwoStep};
+use mail::{Address, Class, Classified, Secret};
 use thiserror::Error;
 use tracing::info;
 
@@ -93,7 +93,7 @@ impl Logins {
     pub async fn revoke_app_password(&self, login: &Login, which: AppPasswordKey) -> Result<bool, DirectoryError> {
         let revoked = self.directory().revoke_app_password(login.address(), which).await?;
         if revoked {
-            self.memory().forget(login.address());
+            self.memory().forget(login.account());
             info!(address = %login.address(), id = which.as_i64(), "app password revoked by its owner");
         }
         Ok(revoked)
@@ -101,7 +101,7 @@ impl Logins {
 
     /// Takes all back. Says which there were.
     pub async fn revoke_app_passwords(&self, login: &Login) -> Result<Vec<AppPasswordKey>, DirectoryError> {
-        self.revoke_all(login.address()).await
+        self.revoke_all(login.account(), login.address()).await
     }
 
     /// The two-step login of the account; `None` where it is off.
@@ -127,7 +127,7 @@ impl Logins {
         let hashes: Vec<_> = codes.iter().map(Letters::hash).collect();
         self.directory().switch_two_step_on(login.address(), (&totp.base32(), step), &hashes).await?;
         // What was let in before must not be let in while the directory is away.
-        self.memory().forget(login.address());
+        self.memory().forget(login.account());
         info!(address = %login.address(), "two-step login switched on by its owner");
         Ok(codes)
     }
@@ -156,10 +156,14 @@ impl Logins {
 
 impl Logins {
     /// Takes all app passwords of an account back. Says which there were.
-    pub(crate) async fn revoke_all(&self, whose: &mail::Address) -> Result<Vec<AppPasswordKey>, DirectoryError> {
+    pub(crate) async fn revoke_all(
+        &self,
+        account: AccountKey,
+        whose: &Address,
+    ) -> Result<Vec<AppPasswordKey>, DirectoryError> {
         let all = self.directory().app_passwords(whose).await?;
         if self.directory().revoke_app_passwords(whose).await? > 0 {
-            self.memory().forget(whose);
+            self.memory().forget(account);
             info!(address = %whose, "all app passwords revoked by their owner");
         }
         Ok(all.into_iter().map(|app| app.key).collect())

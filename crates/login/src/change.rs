@@ -126,7 +126,7 @@ impl Logins {
         info!(address = %credentials.address, %from, "password changed by its owner");
         let revoked = match others {
             Others::Revoke if self.has_factors() => {
-                self.revoke_all(&credentials.address).await.map_err(ChangeError::NotRevoked)?
+                self.revoke_all(credentials.key, &credentials.address).await.map_err(ChangeError::NotRevoked)?
             }
             Others::Revoke | Others::Keep => Vec::new(),
         };
@@ -148,7 +148,7 @@ impl Logins {
         let replaced = self.directory().store_hash(proven, &new).await;
         match replaced.map_err(ChangeError::NotStored)? {
             Replaced::Yes => {
-                self.memory().forget(&proven.address);
+                self.memory().forget(proven.key);
                 Ok(())
             }
             Replaced::ChangedMeanwhile => Err(ChangeError::ChangedMeanwhile),

@@ -39,7 +39,7 @@ impl Logins {
     ) -> Result<(), ChangeError> {
         match self.directory().change_password(proven, old, new).await {
             Ok(directory::Replaced::Yes) => {
-                self.memory().forget(&proven.address);
+                self.memory().forget(proven.key);
                 Ok(())
             }
             Ok(directory::Replaced::ChangedMeanwhile) => Err(ChangeError::ChangedMeanwhile),

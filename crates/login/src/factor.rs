@@ -31,11 +31,13 @@ pub(crate) struct Given<'a> {
     pub(crate) code: &'a str,
     /// Where it waits for being looked at.
     pub(crate) lane: Lane,
+    /// Its turn in what is remembered ([`crate::remember::Memory::begin`]).
+    pub(crate) turn: u64,
 }
 
 impl<'a> Given<'a> {
     pub(crate) fn new(password: &'a Secret, code: &'a str) -> Self {
-        Self { password, code, lane: Lane::Strangers }
+        Self { password, code, lane: Lane::Strangers, turn: 0 }
     }
 }
 

@@ -35,12 +35,21 @@ pub enum Ground {
 }
 
 impl Login {
-    /// Asks the directory whether this login still holds.
+    /// Asks the directory whether this login still holds. What does not is not
+    /// remembered any more either.
     ///
     /// # Errors
     ///
     /// [`DirectoryError`] where the directory cannot be asked.
     pub async fn ground(&self, directory: &Directory) -> Result<Ground, DirectoryError> {
+        let ground = self.look(directory).await?;
+        if ground != Ground::Holds {
+            self.memory().forget(self.account());
+        }
+        Ok(ground)
+    }
+
+    async fn look(&self, directory: &Directory) -> Result<Ground, DirectoryError> {
         let Some(row) = directory.credentials(self.address()).await? else { return Ok(Ground::Replaced) };
         if row.key != self.account() {
             return Ok(Ground::Replaced);

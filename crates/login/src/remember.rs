@@ -15,8 +15,9 @@ use std::time::Duration;
 
 use argon2::password_hash::try_generate_salt;
 use argon2::{Algorithm, Argon2, Version};
-use directory::{AccountKey, Credentials, StoredHash};
+use directory::{AccountKey, Credentials, DirectoryError, StoredHash};
 use hmac::{Hmac, Mac};
+use ldap::LdapError;
 use mail::{Address, Secret};
 use sha2::Sha256;
 use tracing::{debug, info};
@@ -26,16 +27,13 @@ use crate::blocks;
 use crate::factor::{Factors, Given};
 use crate::hash::{Cost, HashError, usable};
 use crate::pool::{Busy, Lane};
-use crate::verify::{Outcome, Proof, Proven, Reason};
+use crate::verify::{Outcome, Proof, Proven};
 use crate::{Login, LoginError, Logins, Opener, Service};
 
 /// How long after the directory verified it a login is remembered.
 const KEEP: Duration = Duration::from_secs(24 * 60 * 60);
 /// The most passwords of one account: its own, and app passwords.
 const MOST_OF_ONE: usize = 4;
-/// A directory that did not answer is not asked again for so long about whoever
-/// is remembered: each question costs its whole patience.
-const AWAY: Duration = Duration::from_secs(3);
 /// How long what is known of an account's row is good.
 const ROW: Duration = Duration::from_secs(60 * 60);
 
@@ -143,6 +141,8 @@ struct Entry {
     known: Known,
     /// When the row was read.
     row: Duration,
+    /// The turn of the login that it was made by.
+    turn: u64,
 }
 
 /// Everything that is remembered.
@@ -157,8 +157,18 @@ pub(crate) struct Memory {
 struct State {
     entries: HashMap<Address, Vec<Entry>>,
     count: usize,
-    /// When the directory did not answer, if it has not since.
-    away: Option<Duration>,
+    /// Logins that have begun, and what was forgotten: each has a number.
+    turns: u64,
+    /// What a login has learned that began before this turn is not remembered
+    /// any more: something was changed meanwhile.
+    forgotten: u64,
+}
+
+impl State {
+    fn next_turn(&mut self) -> u64 {
+        self.turns += 1;
+        self.turns
+    }
 }
 
 impl Memory {
@@ -172,23 +182,31 @@ impl Memory {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A login begins to ask the directory: its turn, by which is known later
+    /// whose answer is the newer one.
+    pub(crate) fn begin(&self) -> u64 {
+        self.state().next_turn()
+    }
+
     /// The directory answered: what differs from that is forgotten. A wrong
     /// password says nothing about the right one, or strangers could make it
     /// forget everybody.
-    pub(crate) fn told(&self, whose: &Address, found: Option<&Credentials>, factors: &Factors, typed: &Secret) {
-        let mut state = self.state();
-        state.away = None;
-        if !state.entries.contains_key(whose) {
-            return;
-        }
+    pub(crate) fn told(&self, whose: &Address, found: Option<&Credentials>, turn: u64) {
         let found = found.filter(|found| found.active);
         let stored = found.and_then(|found| Some((found.key, self.keys.seal(found.hash.as_ref()?)?)));
+        self.state().correct(whose, turn, |entry| match (stored, entry.opener) {
+            (Some((key, seal)), Opener::Password) => key == entry.account && seal == entry.seal,
+            (Some((key, _)), Opener::App(_)) => key == entry.account,
+            (None, _) => false,
+        });
+    }
+
+    /// It answered about the other factors too.
+    pub(crate) fn told_factors(&self, whose: &Address, factors: &Factors, typed: &Secret, turn: u64) {
         let app = Letters::read_app_password(typed.expose()).and_then(|letters| self.keys.seal(&letters.hash()));
-        state.retain(whose, |entry| match (stored, entry.opener) {
-            (Some((key, seal)), Opener::Password) => {
-                key == entry.account && seal == entry.seal && factors.two_step.is_none()
-            }
-            (Some((key, _)), Opener::App(opener)) => {
+        self.state().correct(whose, turn, |entry| match entry.opener {
+            Opener::Password => factors.two_step.is_none(),
+            Opener::App(opener) => {
                 let there = factors.app.as_ref().filter(|(app, _)| app.key == opener && app.active);
                 if let Some((app, _)) = there {
                     let opens = |service: &Service| door(*service).is_some_and(|door| app.scope.opens(door));
@@ -196,19 +214,31 @@ impl Memory {
                 }
                 // This one was asked about, and is not there.
                 let is_gone = app == Some(entry.seal) && there.is_none();
-                key == entry.account && !is_gone && entry.services != 0
+                !is_gone && entry.services != 0
             }
-            (None, _) => false,
         });
     }
 
-    /// Its password was changed here.
-    pub(crate) fn forget(&self, whose: &Address) {
-        self.state().retain(whose, |_| false);
+    /// Something that opens it was changed: all of this account goes, whatever
+    /// its address was, and what is under way is not remembered either.
+    pub(crate) fn forget(&self, account: AccountKey) {
+        let mut state = self.state();
+        state.forgotten = state.next_turn();
+        let of_it = |known: &[Entry]| known.iter().any(|entry| entry.account == account);
+        let addresses: Vec<Address> =
+            state.entries.iter().filter(|(_, known)| of_it(known)).map(|(whose, _)| whose.clone()).collect();
+        for whose in addresses {
+            state.retain(&whose, |entry| entry.account != account);
+        }
     }
 
     fn put(&self, whose: &Address, entry: Entry) {
         let mut state = self.state();
+        let is_it = |known: &Entry| (known.opener, known.account) == (entry.opener, entry.account);
+        let has_newer = |known: &Vec<Entry>| known.iter().any(|known| is_it(known) && known.turn > entry.turn);
+        if entry.turn < state.forgotten || state.entries.get(whose).is_some_and(has_newer) {
+            return;
+        }
         state.retain(whose, |known| (known.opener, known.account) != (entry.opener, entry.account));
         let of_one = state.entries.get(whose).map_or(0, Vec::len);
         if of_one >= MOST_OF_ONE {
@@ -232,6 +262,16 @@ impl Memory {
 }
 
 impl State {
+    /// What an answer says that was asked for in this turn; what was learned
+    /// after it knows better.
+    fn correct(&mut self, whose: &Address, turn: u64, mut holds: impl FnMut(&mut Entry) -> bool) {
+        let before = self.count;
+        self.retain(whose, |entry| entry.turn > turn || holds(entry));
+        if self.count != before {
+            self.forgotten = self.forgotten.max(turn);
+        }
+    }
+
     fn retain(&mut self, whose: &Address, keep: impl FnMut(&mut Entry) -> bool) {
         let Some(known) = self.entries.get_mut(whose) else { return };
         let before = known.len();
@@ -271,58 +311,54 @@ impl Logins {
         Address::parse(who).is_ok_and(|address| self.memory().state().entries.contains_key(&address))
     }
 
-    /// The directory's answer, or what is remembered while it is away.
+    /// The directory's answer, or what is remembered where it did not answer this
+    /// very question: that it was away for somebody else a moment ago opens
+    /// nothing.
     pub(crate) async fn answer(
         &self,
         address: Option<&Address>,
         given: Given<'_>,
         service: Service,
     ) -> Result<Outcome, LoginError> {
-        let now = self.clock().now();
-        let is_away = self.memory().state().away.is_some_and(|at| now.saturating_sub(at) < AWAY);
-        if is_away && let Some(good @ Outcome::Good(_)) = self.recall(address, given, service).await? {
-            return Ok(good);
-        }
         // In a box: what a directory does is deep, and each login would carry it.
         match Box::pin(self.outcome(address, given, service)).await {
-            Err(LoginError::Away(error)) if error.is_away() => {
-                self.memory().state().away = Some(self.clock().now());
+            Err(LoginError::Away(error)) if is_away(&error) => {
                 let recalled = self.recall(address, given, service).await?;
-                recalled.ok_or(LoginError::Away(error))
+                Ok(recalled.map_or(Outcome::Unasked(error), |proven| Outcome::Good(Box::new(proven))))
             }
             done => done,
         }
     }
 
-    /// Verifies against what is remembered; nothing where nothing is.
+    /// Verifies against what is remembered; nothing where it does not fit. It is
+    /// one hash whoever is asked about, so that nobody learns who is remembered.
     async fn recall(
         &self,
         address: Option<&Address>,
         given: Given<'_>,
         service: Service,
-    ) -> Result<Option<Outcome>, LoginError> {
+    ) -> Result<Option<Proven>, LoginError> {
         let password = given.password;
-        let Some(address) = address.filter(|_| !password.is_empty()) else { return Ok(None) };
-        let entries = self.memory().of(address, service, self.clock().now());
-        let Some(Entry { account, .. }) = entries.first() else { return Ok(None) };
-        let account = *account;
+        let app = Letters::read_app_password(password.expose()).map(|letters| letters.hash());
+        let seal = app.as_ref().and_then(|hash| self.memory().keys.seal(hash));
+        let known = address.map(|address| self.memory().of(address, service, self.clock().now())).unwrap_or_default();
+        let entry = candidate(known, seal);
         let (keys, typed) = (Arc::clone(&self.memory().keys), password.clone());
-        let found = self.pool().run(given.lane, move || fitting(&keys, entries, &typed)).await;
-        let Some(entry) = found.map_err(|Busy| LoginError::Busy)? else {
-            return Ok(Some(Outcome::Bad(Reason::WrongPassword, Some((account, address.clone())))));
+        let fitting = self.pool().run(given.lane, move || fitting(&keys, entry, &typed)).await;
+        let (Some(address), Some(entry)) = (address, fitting.map_err(|Busy| LoginError::Busy)?) else {
+            return Ok(None);
         };
         info!(%address, %service, "the directory is away; the login is one that it verified before");
-        let app = Letters::read_app_password(password.expose()).map(|letters| letters.hash());
         let keys = Arc::clone(&self.memory().keys);
         let Entry { account, opener, seal, known, .. } = entry;
         let credentials = Credentials { key: account, address: address.clone(), hash: None, active: true };
         let proof = Proof::Recalled(Recalled { opener, seal, keys, app, known });
-        Ok(Some(Outcome::Good(Box::new(Proven { credentials, proof, app: None }))))
+        Ok(Some(Proven { credentials, proof, app: None, turn: given.turn }))
     }
 
     /// Remembers a login that the directory verified just now. Whatever goes
     /// wrong only means that it is not remembered.
-    pub(crate) async fn remember(&self, login: &Login, password: &Secret) {
+    pub(crate) async fn remember(&self, login: &Login, password: &Secret, turn: u64) {
         let (memory, now) = (self.memory(), self.clock().now());
         let Some(hash) = login.hash().filter(|_| memory.most > 0 && bit(login.service()) != 0) else { return };
         let Some(seal) = memory.keys.seal(hash) else { return };
@@ -335,6 +371,7 @@ impl Logins {
             known.into_iter().find(is_it).map(|entry| {
                 entry.proven = now;
                 entry.services |= bit(login.service());
+                entry.turn = entry.turn.max(turn);
                 (entry.verifier, entry.salt, entry.services, now.saturating_sub(entry.row) < ROW)
             })
         };
@@ -353,7 +390,7 @@ impl Logins {
         let known = Known { identity: row.identity(), quota: row.quota };
         let (account, opener) = (login.account(), login.opener());
         if row.key == account {
-            let entry = Entry { account, opener, services, seal, salt, verifier, proven: now, known, row: now };
+            let entry = Entry { account, opener, services, seal, salt, verifier, proven: now, known, row: now, turn };
             memory.put(login.address(), entry);
         }
     }
@@ -368,12 +405,30 @@ impl Logins {
     }
 }
 
-/// The entry that this password fits.
-fn fitting(keys: &Keys, entries: Vec<Entry>, password: &Secret) -> Option<Entry> {
-    let fits = |entry: &Entry| {
-        keys.verifier(password, &entry.salt).is_ok_and(|verifier| are_equal(&verifier, &entry.verifier))
-    };
-    entries.into_iter().find(fits)
+/// Whether the directory cannot be reached; one that has too much to do is there.
+fn is_away(error: &DirectoryError) -> bool {
+    error.is_away() && !matches!(error, DirectoryError::Ldap(LdapError::Busy))
+}
+
+/// The one entry that what was typed can fit: the app password with this seal,
+/// or else the account's own password.
+fn candidate(entries: Vec<Entry>, app: Option<Seal>) -> Option<Entry> {
+    let mut own = None;
+    for entry in entries {
+        match entry.opener {
+            Opener::App(_) if app == Some(entry.seal) => return Some(entry),
+            Opener::App(_) => {}
+            Opener::Password => own = Some(entry),
+        }
+    }
+    own
+}
+
+/// The entry, if this password fits it.
+fn fitting(keys: &Keys, entry: Option<Entry>, password: &Secret) -> Option<Entry> {
+    let salt = entry.as_ref().map_or([0; 16], |entry| entry.salt);
+    let verifier = keys.verifier(password, &salt).ok()?;
+    entry.filter(|entry| are_equal(&verifier, &entry.verifier))
 }
 
 #[cfg(test)]
@@ -396,6 +451,7 @@ mod tests {
             proven: Duration::from_secs(proven),
             known: Known { identity: String::new(), quota: None },
             row: Duration::ZERO,
+            turn: 1,
         }
     }
 
@@ -403,7 +459,7 @@ mod tests {
         let whose = address("a@example.org");
         let hash = hash.map(StoredHash::new);
         let found = Credentials { key: AccountKey::new(1), address: whose.clone(), hash, active };
-        memory.told(&whose, Some(&found), &Factors::default(), &Secret::from("x"));
+        memory.told(&whose, Some(&found), 1);
     }
 
     #[test]
@@ -425,7 +481,7 @@ mod tests {
         }
         let memory = Memory::new(9, Cost::CHEAP).unwrap();
         memory.put(&whose, entry(&memory, Opener::Password, "one", 0));
-        memory.told(&whose, None, &Factors::default(), &Secret::from("x"));
+        memory.told(&whose, None, 1);
         assert_eq!(memory.state().count, 0, "nobody is there any more");
     }
 
@@ -436,15 +492,48 @@ mod tests {
         let letters = Letters::app_password([5; 16]);
         let key = directory::AppPasswordKey::new(3);
         memory.put(&whose, entry(&memory, Opener::App(key), letters.hash().expose(), 0));
-        let found = Credentials {
+        memory.told_factors(&whose, &Factors::default(), &Secret::from("something else"), 1);
+        assert_eq!(memory.state().count, 1, "it was not asked about");
+        memory.told_factors(&whose, &Factors::default(), &Secret::from(letters.shown().as_str()), 1);
+        assert_eq!(memory.state().count, 0);
+    }
+
+    #[test]
+    fn what_was_learned_before_a_change_is_not_remembered() {
+        let whose = address("a@example.org");
+        let learned = |memory: &Memory, stored: &str, turn: u64| {
+            memory.put(&whose, Entry { turn, ..entry(memory, Opener::Password, stored, 0) });
+        };
+        let credentials = |hash: &str| Credentials {
             key: AccountKey::new(1),
             address: whose.clone(),
-            hash: Some(StoredHash::new("any")),
+            hash: Some(StoredHash::new(hash)),
             active: true,
         };
-        memory.told(&whose, Some(&found), &Factors::default(), &Secret::from("something else"));
-        assert_eq!(memory.state().count, 1, "it was not asked about");
-        memory.told(&whose, Some(&found), &Factors::default(), &Secret::from(letters.shown().as_str()));
+        let sealed = |memory: &Memory| memory.of(&whose, Service::Imap, Duration::ZERO).first().map(|known| known.seal);
+        let memory = Memory::new(9, Cost::CHEAP).unwrap();
+        let slow = memory.begin();
+        memory.forget(AccountKey::new(1));
+        learned(&memory, "old", slow);
+        assert_eq!(memory.state().count, 0, "it was forgotten meanwhile");
+        let (slow, quick) = (memory.begin(), memory.begin());
+        memory.told(&whose, Some(&credentials("new")), quick);
+        learned(&memory, "new", quick);
+        learned(&memory, "old", slow);
+        memory.told(&whose, Some(&credentials("old")), slow);
+        assert!(sealed(&memory) == memory.keys.seal(&StoredHash::new("new")), "the newer answer counts");
+        // An answer that has removed something is the newest there is.
+        let (slow, quick) = (memory.begin(), memory.begin());
+        memory.told(&whose, Some(&credentials("third")), quick);
+        learned(&memory, "new", slow);
+        assert_eq!(memory.state().count, 0);
+        learned(&memory, "third", quick);
+        assert_eq!(memory.state().count, 1);
+        // The address was another one then.
+        memory.put(&address("b@example.org"), Entry { turn: quick, ..entry(&memory, Opener::Password, "third", 0) });
+        memory.forget(AccountKey::new(2));
+        assert_eq!(memory.state().count, 2);
+        memory.forget(AccountKey::new(1));
         assert_eq!(memory.state().count, 0);
     }
 
@@ -469,6 +558,34 @@ mod tests {
         let none = Memory::new(0, Cost::CHEAP).unwrap();
         none.put(&address("a@example.org"), entry(&none, Opener::Password, "one", 0));
         assert_eq!(none.state().count, 0);
+    }
+
+    #[test]
+    fn one_entry_is_looked_at() {
+        let memory = Memory::new(9, Cost::CHEAP).unwrap();
+        let letters = [Letters::app_password([5; 16]), Letters::app_password([6; 16])];
+        let app = |n: usize| {
+            let opener = Opener::App(directory::AppPasswordKey::new(i64::try_from(n).unwrap()));
+            entry(&memory, opener, letters[n].hash().expose(), 0)
+        };
+        let all = || vec![app(0), entry(&memory, Opener::Password, "own", 0), app(1)];
+        let of = |entries: Vec<Entry>, n: Option<usize>| {
+            let seal = n.and_then(|n| memory.keys.seal(&letters[n].hash()));
+            candidate(entries, seal).map(|entry| entry.opener)
+        };
+        assert_eq!(of(all(), None), Some(Opener::Password));
+        assert_eq!(of(all(), Some(1)), Some(app(1).opener));
+        assert_eq!(of(vec![app(0)], Some(1)), None);
+        assert_eq!(of(vec![entry(&memory, Opener::Password, "own", 0)], Some(1)), Some(Opener::Password));
+        let fits = |entry, typed: &str| fitting(&memory.keys, entry, &Secret::from(typed)).is_some();
+        assert!(fits(Some(app(0)), "secret") && !fits(Some(app(0)), "other") && !fits(None, "secret"));
+    }
+
+    #[test]
+    fn a_directory_that_is_busy_is_not_away() {
+        assert!(!is_away(&DirectoryError::Ldap(LdapError::Busy)));
+        assert!(is_away(&DirectoryError::Ldap(LdapError::Away(String::new()))));
+        assert!(!is_away(&DirectoryError::NoActiveDomain));
     }
 
     #[test]

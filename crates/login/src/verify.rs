@@ -36,6 +36,26 @@ pub struct Login {
     service: Service,
     proof: Proof,
     opener: Opener,
+    /// What is told when it does not hold any more.
+    memory: Shared,
+}
+
+/// The memory that a login may be in.
+#[derive(Clone)]
+struct Shared(Arc<Memory>);
+
+impl PartialEq for Shared {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Shared {}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Memory(…)")
+    }
 }
 
 /// What the password was verified against.
@@ -83,6 +103,10 @@ impl Login {
 
     pub(crate) fn proof(&self) -> &Proof {
         &self.proof
+    }
+
+    pub(crate) fn memory(&self) -> &Memory {
+        &self.memory.0
     }
 
     /// What was shown to get in.
@@ -206,7 +230,7 @@ pub struct Logins {
     /// Verified in the place of a hash that is not there.
     dummy: StoredHash,
     tally: Tally,
-    memory: Memory,
+    memory: Arc<Memory>,
     seen: Domains,
     witness: Option<Witness>,
 }
@@ -237,12 +261,16 @@ pub(crate) struct Proven {
     pub(crate) credentials: Credentials,
     pub(crate) proof: Proof,
     pub(crate) app: Option<AppPassword>,
+    /// [`Given::turn`]
+    pub(crate) turn: u64,
 }
 
 pub(crate) enum Outcome {
     Good(Box<Proven>),
     /// Why, and whose account it is where there is one.
     Bad(Reason, Option<(AccountKey, Address)>),
+    /// The directory is away, and nothing that is remembered fits.
+    Unasked(DirectoryError),
 }
 
 impl Logins {
@@ -256,7 +284,7 @@ impl Logins {
         let pool = Pool::new(settings.hashes_at_a_time, settings.queue);
         let throttle = Mutex::new(Throttle::new(settings.limits.clone()));
         let turns = Turns::new(settings.at_a_time_per_network, &settings.limits.proxies);
-        let memory = Memory::new(settings.remember, settings.cost)?;
+        let memory = Arc::new(Memory::new(settings.remember, settings.cost)?);
         let (tally, seen) = (Tally::default(), Domains::default());
         Ok(Self { directory, settings, clock, throttle, turns, pool, dummy, tally, memory, seen, witness: None })
     }
@@ -283,9 +311,9 @@ impl Logins {
     /// # Errors
     ///
     /// [`LoginError::Refused`], after the floor and the delay that the throttle
-    /// imposes; [`LoginError::Away`] and [`LoginError::Busy`] (the hashes or this
-    /// network have more to do than there is room for) are temporary and count
-    /// for nothing.
+    /// imposes; [`LoginError::Away`], after the same and counted as one where the
+    /// directory cannot be reached; [`LoginError::Busy`] (the hashes or this
+    /// network have more to do than there is room for), which counts for nothing.
     pub async fn verify(
         &self,
         who: &str,
@@ -332,7 +360,7 @@ impl Logins {
         code: &str,
         at: (IpAddr, Service),
     ) -> Result<Login, LoginError> {
-        let Proven { credentials, proof, app } = self.prove(who, Given::new(&password, code), at).await?;
+        let Proven { credentials, proof, app, turn } = self.prove(who, Given::new(&password, code), at).await?;
         let (proof, opener) = match (proof, app) {
             (Proof::Recalled(recalled), _) => {
                 let opener = recalled.opener;
@@ -346,8 +374,10 @@ impl Logins {
                 (Proof::Hash(self.improve(&credentials, password.clone(), hash).await), Opener::Password)
             }
         };
-        let login = Login { account: credentials.key, address: credentials.address, service: at.1, proof, opener };
-        self.remember(&login, &password).await;
+        let Credentials { key: account, address, .. } = credentials;
+        let memory = Shared(Arc::clone(&self.memory));
+        let login = Login { account, address, service: at.1, proof, opener, memory };
+        self.remember(&login, &password, turn).await;
         Ok(login)
     }
 
@@ -372,7 +402,7 @@ impl Logins {
         }
         let lane = if self.throttle().is_known(&name, network) { Lane::Known } else { Lane::Strangers };
         let started = self.clock.now();
-        match self.answer(address.as_ref(), Given { lane, ..given }, service).await {
+        match self.answer(address.as_ref(), Given { lane, turn: self.memory.begin(), ..given }, service).await {
             Ok(Outcome::Good(proven)) => {
                 let Credentials { key, address, .. } = &proven.credentials;
                 let took = self.clock.now().saturating_sub(started);
@@ -390,6 +420,14 @@ impl Logins {
                 let address = self.seen.shown(account.map(|(_, address)| address), address.as_ref());
                 warn!(address, %from, %service, ?reason, delay_ms = delay.as_millis(), "login refused");
                 Err(LoginError::Refused)
+            }
+            // As for a wrong password, whoever is remembered or not: nobody is to
+            // learn who that is, nor to guess the faster for it.
+            Ok(Outcome::Unasked(error)) => {
+                let took = self.clock.now().saturating_sub(started);
+                self.clock.sleep(self.settings.floor.saturating_sub(took)).await;
+                warn!(%from, %service, %error, "login cannot be verified");
+                Err(LoginError::Away(error))
             }
             Err(error) => {
                 self.throttle().undo(&name, network, self.clock.now());
@@ -414,8 +452,9 @@ impl Logins {
         let (found, factors) = match address {
             Some(address) => {
                 let found = self.directory.credentials(address).await.map_err(LoginError::Away)?;
+                self.memory.told(address, found.as_ref(), given.turn);
                 let factors = self.factors(address, password, service).await?;
-                self.memory.told(address, found.as_ref(), &factors, password);
+                self.memory.told_factors(address, &factors, password, given.turn);
                 (found, factors)
             }
             None => (None, Factors::default()),
@@ -438,7 +477,7 @@ impl Logins {
         if let Some((app, hash)) = factors.app {
             if door(service).is_some_and(|door| app.scope.opens(door)) {
                 let proof = Proof::Hash(hash);
-                return Ok(Outcome::Good(Box::new(Proven { credentials, proof, app: Some(app) })));
+                return Ok(Outcome::Good(Box::new(Proven { credentials, proof, app: Some(app), turn: given.turn })));
             }
             self.check(given, None).await?;
             return Ok(Outcome::Bad(Reason::OutOfScope, whose));
@@ -450,7 +489,10 @@ impl Logins {
             (Match::Malformed, _) => Some(Reason::MalformedHash),
         };
         Ok(match refused {
-            None => Outcome::Good(Box::new(Proven { credentials, proof: Proof::Hash(hash), app: None })),
+            None => {
+                let proof = Proof::Hash(hash);
+                Outcome::Good(Box::new(Proven { credentials, proof, app: None, turn: given.turn }))
+            }
             Some(reason) => Outcome::Bad(reason, whose),
         })
     }

@@ -369,3 +369,15 @@ async fn what_was_taken_back_is_not_remembered() {
     world.two_step().await;
     assert!(!world.logins.remembers(ALICE), "the password opens the page alone");
 }
+
+#[tokio::test]
+async fn a_session_that_does_not_hold_any_more_is_not_remembered() {
+    let world = World::new().await;
+    let login = world.enter(ALICE, "secret", Service::Imap).await.unwrap();
+    assert_eq!(login.ground(&world.directory).await.unwrap(), Ground::Holds);
+    assert!(world.logins.remembers(ALICE));
+    let off = directory::AccountChange { active: Some(false), ..directory::AccountChange::default() };
+    world.directory.change_account(login.address(), &off).await.unwrap();
+    assert_eq!(login.ground(&world.directory).await.unwrap(), Ground::SwitchedOff);
+    assert!(!world.logins.remembers(ALICE), "not for when the directory is away");
+}

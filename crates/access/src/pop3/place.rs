@@ -32,9 +32,10 @@ impl<'a> Place<'a> {
         match services.gate.has_account(&address).await {
             Ok(true) => Ok(whole(name)),
             Ok(false) => Ok(divided),
-            // Who is remembered is known without it.
+            // Who is remembered is known without it; whoever is not is told so by
+            // the login, as late as a wrong password is.
             Err(error) if error.is_away() && services.logins.remembers(name.as_str()) => Ok(whole(name)),
-            Err(error) if error.is_away() && services.logins.remembers(&divided.account) => Ok(divided),
+            Err(error) if error.is_away() => Ok(divided),
             Err(error) => {
                 tracing::warn!(%error, "whether there is an account cannot be asked");
                 Err(LoginFailure::Unavailable(error.class()))
