@@ -1,5 +1,7 @@
 //! The fields of a form (application/x-www-form-urlencoded), as typed.
 
+use std::fmt;
+
 use axum::body::Bytes;
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
@@ -7,8 +9,14 @@ use mail::Secret;
 
 /// The fields of one form; what is missing is empty, of what is there twice the
 /// first counts.
-#[derive(Debug)]
 pub(crate) struct Fields(Bytes);
+
+/// Passwords are among them.
+impl fmt::Debug for Fields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Fields(…)")
+    }
+}
 
 /// An address has at most 254 characters that matter (RFC 5321 §4.5.3.1.3).
 const MAX_ADDRESS: usize = 320;
@@ -58,6 +66,7 @@ mod tests {
         assert_eq!((filled.secret("old").expose(), filled.secret("new").expose()), (&b"o&="[..], "ä b".as_bytes()));
         assert_eq!(filled.text("again"), "x");
         assert_eq!(filled.all("again").collect::<Vec<_>>(), ["x", "y"]);
+        assert_eq!(format!("{filled:?}"), "Fields(…)");
         let empty = form("&&=&address");
         assert!(empty.secret("old").is_empty() && empty.address().is_empty() && empty.text("token").is_empty());
         assert_eq!(form(&format!("address={}", "a".repeat(5000))).address().len(), MAX_ADDRESS);
