@@ -30,7 +30,7 @@ const NOT_IN_STORIES: [&str; 6] = ["tokio", "sqlx", "rustls", "tokio-rustls", "r
 const MAX_FILE_LINES: usize = 700;
 const MAX_MEDIAN: usize = 150;
 const MAX_CRATES: usize = 30;
-const MAX_EDGES: usize = 90;
+const MAX_EDGES: usize = 92;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
