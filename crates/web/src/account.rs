@@ -27,6 +27,12 @@ pub(crate) async fn show(State(shared): State<Arc<Shared>>, speech: Speech, head
     }
 }
 
+/// Where those go on who ask for the address of one of its forms: a link to
+/// another language, or a reload, on the page that answered the form.
+pub(crate) async fn back(State(shared): State<Arc<Shared>>, speech: Speech, headers: HeaderMap) -> Response {
+    Desk::new(&shared, speech, &headers).see("/account")
+}
+
 /// Makes an app password, and shows it once.
 pub(crate) async fn make(
     State(shared): State<Arc<Shared>>,

@@ -115,6 +115,14 @@ pub(crate) struct Notice {
     speech: Speech,
     title: &'static str,
     sentences: Vec<String>,
+    stay: Stay,
+}
+
+/// Whether a page can be asked for again, in another language then.
+#[derive(PartialEq, Eq)]
+enum Stay {
+    Stays,
+    Once,
 }
 
 /// A page with one form.
@@ -244,7 +252,17 @@ impl Form {
 
 impl Notice {
     pub(crate) fn new(speech: Speech, title: &'static str, sentence: impl Into<String>) -> Self {
-        Self { speech, title, sentences: vec![sentence.into()] }
+        Self { speech, title, sentences: vec![sentence.into()], stay: Stay::Stays }
+    }
+
+    /// As what was done: it is said now and at no address again, so there is
+    /// no link to another language.
+    pub(crate) fn once(self) -> Self {
+        Self { stay: Stay::Once, ..self }
+    }
+
+    fn is_shown_once(&self) -> bool {
+        self.stay == Stay::Once
     }
 
     pub(crate) fn and(mut self, sentence: &str) -> Self {

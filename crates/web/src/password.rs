@@ -113,7 +113,7 @@ impl Desk<'_> {
             }
             ChangeError::NotRevoked(_) => {
                 tracing::warn!(%error, "a password was changed, but");
-                let notice = Notice::new(self.speech, texts.changed_title, texts.account.not_revoked);
+                let notice = Notice::new(self.speech, texts.changed_title, texts.account.not_revoked).once();
                 return notice.answer(StatusCode::SERVICE_UNAVAILABLE);
             }
         };
@@ -138,7 +138,7 @@ impl Desk<'_> {
         let notice = Notice::new(self.speech, self.texts.changed_title, text).and(self.texts.changed_next);
         let were_revoked = !changed.revoked().is_empty();
         let notice = if were_revoked { notice.and(self.texts.account.revoked_too) } else { notice };
-        notice.answer(StatusCode::OK)
+        notice.once().answer(StatusCode::OK)
     }
 
     /// The form with what is wrong about it. Passwords are never sent back.

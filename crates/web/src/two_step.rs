@@ -52,6 +52,11 @@ pub(crate) async fn show(State(shared): State<Arc<Shared>>, speech: Speech, head
     }
 }
 
+/// Where those go on who ask for the address of the form with the first code.
+pub(crate) async fn back(State(shared): State<Arc<Shared>>, speech: Speech, headers: HeaderMap) -> Response {
+    Desk::new(&shared, speech, &headers).see("/account/two-step")
+}
+
 /// Switches it on, and shows the recovery codes once.
 pub(crate) async fn switch_on(
     State(shared): State<Arc<Shared>>,

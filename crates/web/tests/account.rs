@@ -471,6 +471,45 @@ async fn the_pages_speak_german_and_say_so() {
 }
 
 #[tokio::test]
+async fn another_language_is_offered_where_it_loses_nothing() {
+    const LINK: &str = "href=\"?lang=de\"";
+    let world = World::new().await;
+    let mut browser = world.signed_in("secret", "").await;
+    assert!(world.get(&mut browser, "/account").await.has(LINK));
+    let fields = [("name", "Phone"), ("scope", "imap")];
+    let made = world.post(&mut browser, "/account/app-password", &fields).await;
+    assert!(made.has("<code class=\"secret\">") && !made.has("?lang="), "{}", made.text);
+    world.get(&mut browser, "/account").await;
+    world.post(&mut browser, "/account/two-step", &[]).await;
+    world.get(&mut browser, "/account/two-step").await;
+
+    // What is wrong with a form is said in the other language where the form is.
+    let wrong: [(&str, &[(&str, &str)], &str); 3] = [
+        ("/account/app-password", &fields, "/account?lang=de"),
+        ("/account/revoke", &[("which", "4711")], "/account?lang=de"),
+        ("/account/two-step/on", &[("code", "000000")], "/account/two-step?lang=de"),
+    ];
+    for (path, fields, form) in wrong {
+        let answer = world.post(&mut browser, path, fields).await;
+        assert!(answer.status.is_client_error() && answer.has(LINK), "{path}: {}", answer.text);
+        assert!(world.get(&mut browser, &format!("{path}?lang=de")).await.leads_to(form), "{path}");
+        let shown = world.get(&mut browser, form).await;
+        assert!(shown.status == StatusCode::OK && shown.has("<html lang=\"de\">"), "{form}: {}", shown.text);
+    }
+
+    let key = world.get(&mut browser, "/account/two-step").await.between("<code class=\"secret\">", "</code>");
+    let typed = code(&key.replace(' ', ""));
+    let codes = world.post(&mut browser, "/account/two-step/on", &[("code", &typed)]).await;
+    assert!(codes.has("<li><code>") && !codes.has("?lang="), "{}", codes.text);
+    later(30);
+    world.get(&mut browser, "/password").await;
+    let typed = code(&key.replace(' ', ""));
+    let fields = [("address", ALICE), ("old", "secret"), ("new", NEW), ("again", NEW), ("code", &typed)];
+    let changed = world.post(&mut browser, "/password", &fields).await;
+    assert!(changed.has("Your password was changed") && !changed.has("?lang="), "{}", changed.text);
+}
+
+#[tokio::test]
 async fn an_account_that_is_switched_off_is_signed_out() {
     let world = World::new().await;
     let mut browser = world.signed_in("secret", "").await;
