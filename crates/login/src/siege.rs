@@ -6,7 +6,7 @@ use std::collections::BinaryHeap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use crate::throttle::{Limits, Network, Throttle};
+use crate::throttle::{Begun, Limits, Network, Throttle};
 
 const GUESSES: usize = 10_000;
 /// Of one network at a time, as many as there are turns.
@@ -36,29 +36,40 @@ fn network(text: &str) -> Network {
 /// The owner looks in every minute, at home and in a hotel.
 fn besiege(addresses: u32, accounts: usize) -> Outcome {
     let mut throttle = Throttle::new(Limits::default());
-    throttle.succeeded("alice", network(HOME), Duration::ZERO);
-    let mut ready: BinaryHeap<Reverse<(Duration, u32)>> =
-        (0..addresses).flat_map(|address| vec![Reverse((Duration::ZERO, address)); LINES]).collect();
+    let begun = throttle.begin("alice", network(HOME), Duration::ZERO);
+    throttle.succeeded("alice", network(HOME), begun, Duration::ZERO);
+    let lines = addresses as usize * LINES;
+    let mut ready: BinaryHeap<Reverse<(Duration, usize)>> =
+        (0..lines).map(|line| Reverse((Duration::ZERO, line))).collect();
+    // What each line has tried last.
+    let mut tried: Vec<Option<(String, Begun)>> = vec![None; lines];
     let mut looked_at = Vec::new();
     let (mut owner, mut next_login) = ([Duration::ZERO; 2], Duration::from_secs(5));
-    while let Some(Reverse((now, address))) = ready.pop() {
+    while let Some(Reverse((now, line))) = ready.pop() {
+        let from = Network::of(IpAddr::V4(Ipv4Addr::from(0x0a00_0000 + (line / LINES) as u32)));
+        if let Some((name, begun)) = tried[line].take() {
+            throttle.failed(&name, from, begun, now);
+        }
         if now >= next_login {
             for (longest, from) in owner.iter_mut().zip([HOME, HOTEL]) {
                 // A login from the hotel makes it known, so she looks only.
-                let waits = throttle.clone().begin("alice", network(from), now);
+                let waits = throttle.clone().begin("alice", network(from), now).wait;
                 *longest = waits.max(*longest);
             }
             next_login += Duration::from_secs(60);
         }
-        let name = format!("alice{}", looked_at.len() % accounts);
-        let name = if accounts == 1 { "alice" } else { &name };
-        let from = Network::of(IpAddr::V4(Ipv4Addr::from(0x0a00_0000 + address)));
-        let answered = now + throttle.begin(name, from, now);
+        let name = match accounts {
+            1 => "alice".to_owned(),
+            _ => format!("alice{}", looked_at.len() % accounts),
+        };
+        let begun = throttle.begin(&name, from, now);
+        let answered = now + begun.wait;
+        tried[line] = Some((name, begun));
         looked_at.push(answered);
         if looked_at.len() == GUESSES {
             break;
         }
-        ready.push(Reverse((answered + ANSWER, address)));
+        ready.push(Reverse((answered + ANSWER, line)));
     }
     let in_an_hour = looked_at.iter().filter(|at| **at <= HOUR).count();
     Outcome { in_an_hour, all_in: looked_at.into_iter().max().unwrap_or_default(), owner }

@@ -76,9 +76,18 @@ struct Count {
     known: bool,
 }
 
-/// The counts. Each attempt is counted as failed when it begins, so that many
-/// at once do not all see the count of before; one that was good is taken
-/// back.
+/// An attempt that was begun; it ends as failed, as succeeded or as neither.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Begun {
+    /// How long it has to wait.
+    pub(crate) wait: Duration,
+    /// Whether it is counted as failed already.
+    counted: bool,
+}
+
+/// The counts. An attempt from where the account was never seen is counted as
+/// failed when it begins, so that many at once do not all see the count of
+/// before; one that was good is taken back.
 #[derive(Debug, Clone)]
 pub(crate) struct Throttle {
     limits: Limits,
@@ -90,29 +99,57 @@ impl Throttle {
         Self { limits, counts: HashMap::new() }
     }
 
-    /// Counts an attempt; says how long it has to wait before it is looked at.
-    pub(crate) fn begin(&mut self, account: &str, network: Network, now: Duration) -> Duration {
-        let waits = keys(account, network).map(|key| self.free_in(&key, now).min(self.most(&key, network)));
-        let wait = waits.into_iter().max().unwrap_or_default();
+    /// Says how long an attempt has to wait before it is looked at. One of an
+    /// account from where it was never seen is counted as failed meanwhile.
+    pub(crate) fn begin(&mut self, account: &str, network: Network, now: Duration) -> Begun {
+        let wait = |key: &Key| self.free_in(key, now).min(self.most(key, account, network));
+        let wait = keys(account, network).iter().map(wait).max().unwrap_or_default();
+        let counted = !self.is_known(account, network);
         self.make_room(now);
-        for key in keys(account, network) {
-            self.count(key, 1.0, now).looked_at = Some(now + wait);
+        if counted {
+            for key in own_keys(account, network) {
+                self.count(key, 1.0, now).looked_at = Some(now + wait);
+            }
         }
-        wait
+        Begun { wait, counted }
+    }
+
+    /// It was the wrong password.
+    pub(crate) fn failed(&mut self, account: &str, network: Network, begun: Begun, now: Duration) {
+        self.make_room(now);
+        self.look(Key::Network(network), now);
+        if !begun.counted {
+            own_keys(account, network).into_iter().for_each(|key| self.look(key, now));
+        }
+    }
+
+    /// Nobody could say whether it was the right password; guessing on is slowed
+    /// for the account from there, and nobody else is.
+    pub(crate) fn unasked(&mut self, account: &str, network: Network, begun: Begun, now: Duration) {
+        if !begun.counted {
+            self.look(Key::Both(account.into(), network), now);
+        }
+    }
+
+    fn look(&mut self, key: Key, now: Duration) {
+        let count = self.count(key, 1.0, now);
+        count.looked_at = count.looked_at.max(Some(now));
     }
 
     /// After what time an attempt would not have to wait, unless others come
     /// before it. Longer than the most that one has to wait, where several wait
     /// already.
     pub(crate) fn free_after(&self, account: &str, network: Network, now: Duration) -> Duration {
-        let counted = keys(account, network).into_iter().filter(|key| !self.most(key, network).is_zero());
+        let counted = keys(account, network).into_iter().filter(|key| !self.most(key, account, network).is_zero());
         counted.map(|key| self.free_in(&key, now)).max().unwrap_or_default()
     }
 
     /// The most that an attempt has to wait because of this count.
-    fn most(&self, key: &Key, network: Network) -> Duration {
+    fn most(&self, key: &Key, account: &str, network: Network) -> Duration {
         match key {
-            Key::Account(account) if self.is_known(account, network) => Duration::ZERO,
+            Key::Account(_) if self.is_known(account, network) => Duration::ZERO,
+            // One telephone with an old password must not keep an office waiting.
+            Key::Network(_) if self.is_known(account, network) => self.limits.max_account,
             Key::Account(_) => self.limits.max_account,
             Key::Network(_) | Key::Both(..) => self.limits.max_network,
         }
@@ -129,17 +166,17 @@ impl Throttle {
 
     /// It was the right password: what this network did to this account is
     /// forgiven, and the attempt itself is not held against anybody.
-    pub(crate) fn succeeded(&mut self, account: &str, network: Network, now: Duration) {
-        self.undo(account, network, now);
+    pub(crate) fn succeeded(&mut self, account: &str, network: Network, begun: Begun, now: Duration) {
+        self.undo(account, network, begun, now);
         let is_proxy = self.limits.proxies.iter().any(|proxy| Network::of(*proxy) == network);
         let good = Count { failures: 0.0, at: now, looked_at: None, known: !is_proxy };
         self.counts.insert(Key::Both(account.into(), network), good);
     }
 
     /// Nothing was learned from it (the directory was away).
-    pub(crate) fn undo(&mut self, account: &str, network: Network, now: Duration) {
-        for key in keys(account, network) {
-            if self.counts.contains_key(&key) {
+    pub(crate) fn undo(&mut self, account: &str, network: Network, begun: Begun, now: Duration) {
+        for key in own_keys(account, network) {
+            if begun.counted && self.counts.contains_key(&key) {
                 self.count(key, -1.0, now);
             }
         }
@@ -192,9 +229,16 @@ impl Throttle {
     }
 }
 
-/// What an attempt counts for.
+/// What a failure counts for.
 fn keys(account: &str, network: Network) -> [Key; 3] {
-    [Key::Both(account.into(), network), Key::Account(account.into()), Key::Network(network)]
+    let [both, account] = own_keys(account, network);
+    [both, account, Key::Network(network)]
+}
+
+/// What an attempt under way counts for. Of a network so many are under way at
+/// a time and no more, and most of them are right: people come to work.
+fn own_keys(account: &str, network: Network) -> [Key; 2] {
+    [Key::Both(account.into(), network), Key::Account(account.into())]
 }
 
 impl Count {
@@ -219,8 +263,21 @@ mod tests {
         Throttle::new(Limits::default())
     }
 
+    /// A wrong password, and how long it had to wait.
     fn millis(throttle: &mut Throttle, account: &str, from: &str, at: u64) -> u128 {
-        throttle.begin(account, network(from), Duration::from_secs(at)).as_millis()
+        fails(throttle, account, network(from), Duration::from_secs(at)).as_millis()
+    }
+
+    fn fails(throttle: &mut Throttle, account: &str, from: Network, now: Duration) -> Duration {
+        let begun = throttle.begin(account, from, now);
+        throttle.failed(account, from, begun, now);
+        begun.wait
+    }
+
+    fn succeeds(throttle: &mut Throttle, account: &str, from: &str) -> u128 {
+        let begun = throttle.begin(account, network(from), Duration::ZERO);
+        throttle.succeeded(account, network(from), begun, Duration::ZERO);
+        begun.wait.as_millis()
     }
 
     #[test]
@@ -249,35 +306,34 @@ mod tests {
             let now = Duration::from_millis(n * 700);
             let told = throttle.free_after("a", network(HERE), now);
             assert_eq!(throttle.free_after("a", network(HERE), now), told, "asking costs nothing");
-            let waited = throttle.begin("a", network(HERE), now);
+            let waited = fails(&mut throttle, "a", network(HERE), now);
             assert_eq!(waited, told.min(Duration::from_secs(20)));
         }
         let now = Duration::from_secs(8);
         let told = throttle.free_after("a", network(HERE), now);
         assert!(told > Duration::from_secs(20) && told < Duration::from_secs(40), "{told:?}");
-        assert_eq!(throttle.begin("a", network(HERE), now + told), Duration::ZERO);
+        assert_eq!(throttle.begin("a", network(HERE), now + told).wait, Duration::ZERO);
     }
 
     #[test]
     fn one_network_tries_many_accounts_and_many_networks_try_one() {
         let mut spray = throttle();
         let delays: Vec<_> = (0..6).map(|n| millis(&mut spray, &format!("a{n}"), HERE, 0)).collect();
-        assert_eq!(delays, [0, 0, 0, 500, 1500, 3500]);
+        assert_eq!(delays, [0, 0, 0, 500, 1000, 2000]);
         let mut botnet = throttle();
         let delays: Vec<_> = (0..9).map(|n| millis(&mut botnet, "a", &format!("192.0.2.{n}"), 0)).collect();
         assert_eq!(delays, [0, 0, 0, 500, 1500, 3500, 4000, 4000, 4000], "the owner waits four seconds at most");
         let mut prefix = throttle();
         let delays: Vec<_> =
             (0..5).map(|n| millis(&mut prefix, &format!("a{n}"), &format!("2001:db8::{n}"), 0)).collect();
-        assert_eq!(delays, [0, 0, 0, 500, 1500], "a /64 is one network");
+        assert_eq!(delays, [0, 0, 0, 500, 1000], "a /64 is one network");
         assert_eq!(network("::ffff:192.0.2.1"), network(HERE));
     }
 
     #[test]
     fn a_known_network_is_spared_what_strangers_did() {
         let mut throttle = throttle();
-        millis(&mut throttle, "a", HERE, 0);
-        throttle.succeeded("a", network(HERE), Duration::ZERO);
+        succeeds(&mut throttle, "a", HERE);
         for _ in 0..10 {
             millis(&mut throttle, "a", THERE, 0);
         }
@@ -292,8 +348,7 @@ mod tests {
     #[test]
     fn a_proxy_is_never_known() {
         let mut throttle = Throttle::new(Limits { proxies: vec![HERE.parse().unwrap()], ..Limits::default() });
-        millis(&mut throttle, "a", HERE, 0);
-        throttle.succeeded("a", network(HERE), Duration::ZERO);
+        succeeds(&mut throttle, "a", HERE);
         for _ in 0..10 {
             millis(&mut throttle, "a", THERE, 0);
         }
@@ -304,9 +359,29 @@ mod tests {
     fn good_logins_cost_nothing() {
         let mut throttle = throttle();
         for _ in 0..50 {
-            assert_eq!(millis(&mut throttle, "a", HERE, 0), 0);
-            throttle.succeeded("a", network(HERE), Duration::ZERO);
+            assert_eq!(succeeds(&mut throttle, "a", HERE), 0);
         }
+    }
+
+    /// A house in the morning, or after a restart of the server: all at once, and
+    /// one telephone among them has an old password.
+    #[test]
+    fn many_right_passwords_of_one_network_wait_for_nothing() {
+        let mut throttle = throttle();
+        let begun: Vec<_> =
+            (0..50).map(|n| (n, throttle.begin(&format!("a{n}"), network(HERE), Duration::ZERO))).collect();
+        for (n, begun) in begun {
+            assert_eq!(begun.wait, Duration::ZERO, "{n}");
+            throttle.succeeded(&format!("a{n}"), network(HERE), begun, Duration::ZERO);
+        }
+        let again: Vec<_> = (0..20).map(|_| throttle.begin("a1", network(HERE), Duration::ZERO)).collect();
+        assert!(again.iter().all(|begun| begun.wait.is_zero()), "all programs of one person");
+        again.into_iter().for_each(|begun| throttle.succeeded("a1", network(HERE), begun, Duration::ZERO));
+        for _ in 0..20 {
+            millis(&mut throttle, "telephone", HERE, 0);
+        }
+        assert!(throttle.begin("new", network(HERE), Duration::ZERO).wait > Duration::from_secs(10));
+        assert_eq!(throttle.begin("a2", network(HERE), Duration::ZERO).wait, Duration::from_secs(4));
     }
 
     #[test]
@@ -317,7 +392,7 @@ mod tests {
         }
         for n in 0..2000_u32 {
             let from = Network::of(IpAddr::from(n.to_be_bytes()));
-            throttle.begin(&format!("a{n}"), from, Duration::ZERO);
+            fails(&mut throttle, &format!("a{n}"), from, Duration::ZERO);
             assert!(throttle.counts.len() <= 300);
         }
         assert!(millis(&mut throttle, "other", HERE, 0) >= 8000);

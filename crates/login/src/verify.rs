@@ -21,7 +21,7 @@ use crate::remember::{Known, Memory, Recalled};
 use crate::scheme::{Match, Scheme, check, is_outdated};
 use crate::tally::Tally;
 use crate::throttle::{Limits, Network, Throttle};
-use crate::turns::Turns;
+use crate::turns::{Line, Turns};
 use crate::{Clock, Opener};
 
 /// How long a better hash may take to be stored before the login goes on.
@@ -389,14 +389,16 @@ impl Logins {
         (from, service): (IpAddr, Service),
     ) -> Result<Proven, LoginError> {
         let network = Network::of(from);
-        let Ok(_turn) = self.turns.take(network, &*self.clock).await else {
-            warn!(%from, %service, "too many logins of this network are under way");
-            return Err(LoginError::Busy);
-        };
         let address = Address::parse(who).ok();
         // Everything that is no address shares one count.
         let name = address.as_ref().map(Address::normal).unwrap_or_default();
-        let delay = self.throttle().begin(&name, network, self.clock.now());
+        let known = self.throttle().is_known(&name, network).then(|| name.as_str().into());
+        let Ok(_turn) = self.turns.take(Line { network, known }, &*self.clock).await else {
+            warn!(%from, %service, "too many logins of this network are under way");
+            return Err(LoginError::Busy);
+        };
+        let begun = self.throttle().begin(&name, network, self.clock.now());
+        let delay = begun.wait;
         if !delay.is_zero() {
             self.clock.sleep(delay).await;
         }
@@ -407,12 +409,13 @@ impl Logins {
                 let Credentials { key, address, .. } = &proven.credentials;
                 let took = self.clock.now().saturating_sub(started);
                 self.tell(&Attempt { account: Some((*key, address)), service, from, verdict: Verdict::Right, took });
-                self.throttle().succeeded(&name, network, self.clock.now());
+                self.throttle().succeeded(&name, network, begun, self.clock.now());
                 let app_password = proven.app.as_ref().map(|app| app.key.as_i64());
                 info!(address = %proven.credentials.address, %from, %service, app_password, "login");
                 Ok(*proven)
             }
             Ok(Outcome::Bad(reason, whose)) => {
+                self.throttle().failed(&name, network, begun, self.clock.now());
                 let took = self.clock.now().saturating_sub(started);
                 let account = whose.as_ref().map(|(key, address)| (*key, address));
                 self.tell(&Attempt { account, service, from, verdict: Verdict::Refused, took });
@@ -424,13 +427,14 @@ impl Logins {
             // As for a wrong password, whoever is remembered or not: nobody is to
             // learn who that is, nor to guess the faster for it.
             Ok(Outcome::Unasked(error)) => {
+                self.throttle().unasked(&name, network, begun, self.clock.now());
                 let took = self.clock.now().saturating_sub(started);
                 self.clock.sleep(self.settings.floor.saturating_sub(took)).await;
                 warn!(%from, %service, %error, "login cannot be verified");
                 Err(LoginError::Away(error))
             }
             Err(error) => {
-                self.throttle().undo(&name, network, self.clock.now());
+                self.throttle().undo(&name, network, begun, self.clock.now());
                 warn!(%from, %service, %error, "login cannot be verified");
                 Err(error)
             }

@@ -21,6 +21,10 @@ pub(super) async fn run(session: &mut Session, user: &str, password: Secret) -> 
             let wait = session.services.logins.free_after(user, session.peer);
             return Err(failed(session, refused(wait)));
         }
+        Err(LoginError::Busy) => {
+            let reply = Reply::no("Too many logins at once; try again in a minute").with(Code::Unavailable);
+            return Err(failed(session, reply));
+        }
         Err(error) => return Err(failed(session, unavailable(&error))),
     };
     let opened = match session.services.gate.open(&login, session.peer, session.services.clock.now()).await {
