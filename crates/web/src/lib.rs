@@ -12,6 +12,7 @@ mod authority;
 mod autoconfig;
 mod autodiscover;
 mod desk;
+mod errand;
 mod forgery;
 mod form;
 mod guide;
@@ -40,6 +41,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
 pub use authority::Authority;
+pub use errand::Errand;
 pub use services::{Peer, Place, Services};
 
 /// The most bytes of a form: five fields, of which the longest password is
@@ -53,18 +55,25 @@ const MAX_READ: usize = 256 << 10;
 /// All pages. Each request needs a [`Peer`] among its extensions.
 pub fn router(services: Services) -> Router {
     let shared = services.shared();
+    let changes = Router::new()
+        .route("/password", post(password::change))
+        .route("/account/app-password", post(account::make))
+        .route("/account/revoke", post(account::revoke))
+        .route("/account/two-step/on", post(two_step::switch_on))
+        .route("/account/two-step/off", post(two_step::switch_off))
+        .route_layer(from_fn_with_state(Arc::clone(&shared), errand::to_its_end));
     Router::new()
         .route("/", get(home::show))
-        .route("/password", get(password::show).post(password::change))
+        .route("/password", get(password::show))
         .route("/.well-known/change-password", get(password::well_known))
         .route("/sign-in", get(sign_in::show).post(sign_in::sign_in))
         .route("/sign-out", post(sign_in::sign_out))
         .route("/account", get(account::show))
-        .route("/account/app-password", get(account::back).post(account::make))
-        .route("/account/revoke", get(account::back).post(account::revoke))
+        .route("/account/app-password", get(account::back))
+        .route("/account/revoke", get(account::back))
         .route("/account/two-step", get(two_step::show).post(two_step::start))
-        .route("/account/two-step/on", get(two_step::back).post(two_step::switch_on))
-        .route("/account/two-step/off", get(two_step::ask_off).post(two_step::switch_off))
+        .route("/account/two-step/on", get(two_step::back))
+        .route("/account/two-step/off", get(two_step::ask_off))
         .route("/setup", get(setup::show))
         .route("/mail/config-v1.1.xml", get(autoconfig::show))
         .route("/.well-known/autoconfig/mail/config-v1.1.xml", get(autoconfig::show))
@@ -76,6 +85,7 @@ pub fn router(services: Services) -> Router {
         .route("/report/{token}", get(report::show))
         .route("/style.css", get(page::style))
         .route("/icon.svg", get(page::icon))
+        .merge(changes)
         .fallback(autodiscover::otherwise)
         .method_not_allowed_fallback(missing::method)
         .layer(DefaultBodyLimit::max(MAX_READ))

@@ -10,6 +10,7 @@ use login::{Logins, Opener, Policy};
 use mail::{Domain, Secret};
 
 use crate::authority::Authority;
+use crate::errand::Errand;
 use crate::forgery::Guard;
 use crate::sessions::Sessions;
 
@@ -24,6 +25,9 @@ pub struct Services {
     /// Told when an account has a new password, or an app password was revoked:
     /// ends the sessions that were opened with it.
     pub ended: Box<dyn Fn(AccountKey, Opener) + Send + Sync>,
+    /// Begins an errand at once and brings it to its end, also when what is
+    /// returned, which waits for the answer, is dropped before.
+    pub finish: fn(Errand) -> Errand,
     /// The time of day.
     pub now: fn() -> SystemTime,
     /// 128 bits from the system's random source, at each call others.

@@ -7,6 +7,7 @@ use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Waker};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
@@ -101,6 +102,29 @@ struct Browser {
     token: String,
 }
 
+impl Browser {
+    /// What it says with each request.
+    fn asks(&self, mut request: Request<Body>) -> Request<Body> {
+        let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        request.headers_mut().insert(COOKIE, cookies.join("; ").parse().unwrap());
+        request.headers_mut().insert(HOST, "mail.example.org".parse().unwrap());
+        request.extensions_mut().insert(Peer("192.0.2.1".parse::<IpAddr>().unwrap()));
+        request
+    }
+
+    /// The last form that it was shown, filled in.
+    fn form(&self, path: &str, fields: &[(&str, &str)]) -> Request<Body> {
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.append_pair("token", &self.token);
+        fields.iter().for_each(|(name, value)| {
+            form.append_pair(name, value);
+        });
+        let request =
+            Request::builder().method(Method::POST).uri(path).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        self.asks(request.body(Body::from(form.finish())).unwrap())
+    }
+}
+
 impl World {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -147,6 +171,10 @@ impl World {
             logins: Arc::clone(&logins),
             policy: Policy::default(),
             ended: Box::new(move |_, opener| told.lock().unwrap().push(opener)),
+            finish: |errand| {
+                let begun = tokio::spawn(errand);
+                Box::pin(async { begun.await.unwrap() })
+            },
             now,
             random,
             key: Secret::new(vec![1; 32]),
@@ -162,11 +190,7 @@ impl World {
         Self { _folder: folder, directory, logins, ended, router }
     }
 
-    async fn send(&self, browser: &mut Browser, mut request: Request<Body>) -> Answer {
-        let cookies: Vec<String> = browser.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        request.headers_mut().insert(COOKIE, cookies.join("; ").parse().unwrap());
-        request.headers_mut().insert(HOST, "mail.example.org".parse().unwrap());
-        request.extensions_mut().insert(Peer("192.0.2.1".parse::<IpAddr>().unwrap()));
+    async fn send(&self, browser: &mut Browser, request: Request<Body>) -> Answer {
         let (head, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
         let text = String::from_utf8(to_bytes(body, 1 << 20).await.unwrap().to_vec()).unwrap();
         for cookie in head.headers.get_all(SET_COOKIE) {
@@ -183,22 +207,32 @@ impl World {
     }
 
     async fn get(&self, browser: &mut Browser, path: &str) -> Answer {
-        let request = Request::builder().uri(path).body(Body::empty()).unwrap();
+        let request = browser.asks(Request::builder().uri(path).body(Body::empty()).unwrap());
         self.send(browser, request).await
     }
 
-    async fn post(&self, browser: &mut Browser, path: &str, fields: &[(&str, &str)]) -> Answer {
-        let mut form = form_urlencoded::Serializer::new(String::new());
-        form.append_pair("token", &browser.token);
-        fields.iter().for_each(|(name, value)| {
-            form.append_pair(name, value);
+    /// Sends a form and hangs up, as soon as it has arrived.
+    fn post_and_leave(&self, browser: &Browser, path: &str, fields: &[(&str, &str)]) {
+        let mut answer = Box::pin(self.router.clone().oneshot(browser.form(path, fields)));
+        assert!(answer.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending(), "{path}");
+    }
+
+    /// Waits until this was ended, in this order.
+    async fn has_ended(&self, expected: &[fn(&Opener) -> bool]) {
+        let is_so = || {
+            let ended = self.ended.lock().unwrap();
+            ended.len() == expected.len() && ended.iter().zip(expected).all(|(opener, is)| is(opener))
+        };
+        let waited = tokio::time::timeout(Duration::from_secs(60), async {
+            while !is_so() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
         });
-        let request = Request::builder()
-            .method(Method::POST)
-            .uri(path)
-            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .body(Body::from(form.finish()))
-            .unwrap();
+        assert!(waited.await.is_ok(), "{:?}", self.ended.lock().unwrap());
+    }
+
+    async fn post(&self, browser: &mut Browser, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let request = browser.form(path, fields);
         self.send(browser, request).await
     }
 
@@ -507,6 +541,35 @@ async fn another_language_is_offered_where_it_loses_nothing() {
     let fields = [("address", ALICE), ("old", "secret"), ("new", NEW), ("again", NEW), ("code", &typed)];
     let changed = world.post(&mut browser, "/password", &fields).await;
     assert!(changed.has("Your password was changed") && !changed.has("?lang="), "{}", changed.text);
+}
+
+#[tokio::test]
+async fn a_change_is_whole_also_for_those_who_hang_up() {
+    let (app, main): (fn(&Opener) -> bool, fn(&Opener) -> bool) =
+        (|opener| matches!(opener, Opener::App(_)), |opener| matches!(opener, Opener::Password));
+    let world = World::new().await;
+    let mut browser = world.signed_in("secret", "").await;
+    let phone = world.app_password(&mut browser, "Phone", &["imap"]).await;
+    world.get(&mut browser, "/account").await;
+    world.post_and_leave(&browser, "/account/revoke", &[("which", "all")]);
+    world.has_ended(&[app]).await;
+    assert!(!world.opens(&phone, Service::Imap).await);
+
+    let tablet = world.app_password(&mut browser, "Tablet", &["imap"]).await;
+    world.get(&mut browser, "/password").await;
+    let fields = [("address", ALICE), ("old", "secret"), ("new", NEW), ("again", NEW), ("revoke", "yes")];
+    world.post_and_leave(&browser, "/password", &fields);
+    world.has_ended(&[app, app, main]).await;
+    assert!(!world.opens(&tablet, Service::Imap).await && world.opens(NEW, Service::Imap).await);
+
+    let mut other = world.signed_in(NEW, "").await;
+    let mut browser = world.signed_in(NEW, "").await;
+    world.post(&mut browser, "/account/two-step", &[]).await;
+    let key = world.get(&mut browser, "/account/two-step").await.between("<code class=\"secret\">", "</code>");
+    world.post_and_leave(&browser, "/account/two-step/on", &[("code", &code(&key.replace(' ', "")))]);
+    world.has_ended(&[app, app, main, main]).await;
+    assert!(world.get(&mut other, "/account").await.leads_to("/sign-in"));
+    assert!(!world.opens(NEW, Service::Imap).await);
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use access::gate::Gate;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response, StatusCode};
+use axum::response::IntoResponse;
 use directory::Directory;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -24,7 +25,8 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
-use web::{Authority, Peer, Place, Services};
+use tracing::Instrument;
+use web::{Authority, Errand, Peer, Place, Services};
 
 use super::stream::Stream;
 use crate::config::Config;
@@ -50,11 +52,23 @@ pub fn pages(config: &Config, directory: &Arc<Directory>, logins: &Arc<Logins>, 
         logins: Arc::clone(logins),
         policy: Policy { least: config.web.min_password },
         ended: Box::new(move |account, opener| gate.end_sessions(account, opener)),
+        finish,
         now: SystemTime::now,
         random: rand::random,
         key: Secret::new(rand::random::<[u8; 32]>().to_vec()),
         place: place(config),
         authority: authority.map(Authority::new),
+    })
+}
+
+/// Gives an errand a task of its own, which the end of a connection does not end.
+fn finish(errand: Errand) -> Errand {
+    let begun = tokio::spawn(errand.in_current_span());
+    Box::pin(async {
+        begun.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "a form was not dealt with to its end");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        })
     })
 }
 
