@@ -116,8 +116,15 @@ pub(super) struct Reading {
 /// Reads the file.
 pub(super) fn read(path: &Path) -> Result<Reading, UsersFileError> {
     let unreadable = |source| UsersFileError::Unreadable { path: path.to_owned(), source };
-    let mut file = File::open(path).map_err(unreadable)?;
+    let mut file = open(path).map_err(unreadable)?;
     read_open(&mut file, path)
+}
+
+/// Opens it without waiting: a pipe in its place would wait for a writer, and
+/// every question with it.
+fn open(path: &Path) -> io::Result<File> {
+    let flags = rustix::fs::OFlags::NONBLOCK.bits();
+    File::options().read(true).custom_flags(i32::try_from(flags).unwrap_or_default()).open(path)
 }
 
 fn read_open(file: &mut File, path: &Path) -> Result<Reading, UsersFileError> {
@@ -166,7 +173,7 @@ pub(super) fn replace(
     let unreadable = |source| UsersFileError::Unreadable { path: path.to_owned(), source };
     let path = &path.canonicalize().map_err(unreadable)?;
     for _ in 0..TRIES {
-        let mut file = File::open(path).map_err(unreadable)?;
+        let mut file = open(path).map_err(unreadable)?;
         file.lock().map_err(unreadable)?;
         let reading = read_open(&mut file, path)?;
         // The lock was waited for, on a file that another has taken the place of.
@@ -266,6 +273,16 @@ mod tests {
             assert!(matches!(done, Err(UsersFileError::BadHash)), "{done:?}");
         }
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left beside it");
+    }
+
+    #[test]
+    fn a_pipe_in_its_place_keeps_nobody_waiting() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("users");
+        let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+        assert!(made.success());
+        let error = read(&path).unwrap_err();
+        assert!(error.to_string().contains("it is no file"), "{error}");
     }
 
     #[test]
