@@ -1,6 +1,9 @@
 //! Passwords verified at an even pace: the one place that makes a [`Login`],
 //! the proof without which nobody reads a mailbox or sends through us.
 #![forbid(unsafe_code)]
+// A future holds those it waits for, down to the database's driver; an optimized
+// build looks through all of them at once.
+#![recursion_limit = "256"]
 
 mod account;
 mod app;

@@ -4,6 +4,9 @@
 //! Nothing here runs in the visitor's browser: pages are plain HTML with one
 //! style sheet, from here alone, and everything works without JavaScript.
 #![forbid(unsafe_code)]
+// A future holds those it waits for, down to the database's driver; an optimized
+// build looks through all of them at once.
+#![recursion_limit = "256"]
 
 mod account;
 mod apple;

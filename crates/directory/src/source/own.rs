@@ -41,7 +41,8 @@ impl Own {
 
     /// The pool, with the schema known to be there.
     pub(crate) async fn pool(&self) -> Result<&Pool, DirectoryError> {
-        self.migrated.get_or_try_init(|| async { self.pool.migrate(&schema()).await }).await?;
+        // In a box: it is done once, and each question would carry it.
+        self.migrated.get_or_try_init(|| Box::pin(async { self.pool.migrate(&schema()).await })).await?;
         Ok(&self.pool)
     }
 
